@@ -63,9 +63,12 @@ async function compile(binary: string, sources: readonly string[]): Promise<void
     await promisify(execFile)('cc', [...COMPILER_FLAGS, '-o', binary, ...sourcePaths, '-lm']);
   } catch (error) {
     if (!isNotFound(error)) throw error;
-    throw new Error('no C compiler: the benchmark clients are C programs, please install `cc` (gcc or clang)', {
-      cause: error,
-    });
+    throw new Error(
+      'no C compiler: the benchmark clients are C programs, please install `cc` (gcc or clang)',
+      {
+        cause: error,
+      },
+    );
   }
 }
 

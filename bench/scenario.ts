@@ -1,0 +1,62 @@
+/** How a benchmark run was asked for; `signal` ends it early. */
+export interface RunSettings {
+  readonly rounds: number;
+  readonly isQuick: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** One experiment; it resolves to one or more results, or rejects if it could not measure. */
+export interface Scenario {
+  readonly name: string;
+  run(settings: RunSettings): Promise<readonly Result[]>;
+}
+
+/** MB are 10^6 bytes. */
+export type Unit = 'µs' | 's' | 'MB' | 'MB/s' | 'M lines/s' | 'commands/s' | 'requests' | 'fds';
+
+/** A printed wish, never an assertion: a limit for the ratio or for the measured value in its unit. */
+export interface Target {
+  readonly of: 'ratio' | 'measured';
+  readonly bound: 'at most' | 'at least';
+  readonly limit: number;
+}
+
+/** One line of the table: a value per round and, where there is one, the baseline's value per round. */
+export interface Result {
+  readonly scenario: string;
+  readonly unit: Unit;
+  readonly measured: readonly number[];
+  readonly baseline?: readonly number[];
+  readonly target?: Target;
+}
+
+/** A result reduced to medians; `ratio` is measured divided by baseline, null means "there is none". */
+export interface Summary {
+  readonly measured: number;
+  readonly baseline: number | null;
+  readonly ratio: number | null;
+  readonly isMet: boolean | null;
+}
+
+/** Reduces a result to its medians and compares them with its target. */
+export function summarize(result: Result): Summary {
+  const measured = median(result.measured);
+  const baseline = result.baseline === undefined ? null : median(result.baseline);
+  const ratio = baseline === null || baseline === 0 ? null : measured / baseline;
+  return { measured, baseline, ratio, isMet: isMet(result.target, measured, ratio) };
+}
+
+/** The middle value, or the mean of the two middle ones; NaN for no values. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const upper = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  const lower = sorted[Math.ceil(sorted.length / 2) - 1] ?? Number.NaN;
+  return (lower + upper) / 2;
+}
+
+function isMet(target: Target | undefined, measured: number, ratio: number | null): boolean | null {
+  if (target === undefined) return null;
+  const value = target.of === 'ratio' ? ratio : measured;
+  if (value === null) return null;
+  return target.bound === 'at most' ? value <= target.limit : value >= target.limit;
+}

@@ -1,0 +1,141 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { get } from 'node:http';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { countOpenFiles, readMemoryUsage } from './process-usage.ts';
+import type { MemoryUsage } from './process-usage.ts';
+
+const REPOSITORY = join(import.meta.dirname, '..');
+const NODE = join(REPOSITORY, 'node_modules', '.bin', 'node');
+const SERVER_MAIN = join('packages', 'execd', 'dist', 'main.js');
+const READY_WITHIN_MS = 10_000;
+const POLL_MS = 20;
+const RESTING_AFTER_MS = 500;
+const SETTLE_WITHIN_MS = 3_000;
+const STOP_GRACE_MS = 5_000;
+const KEPT_STDERR_CHARACTERS = 2_000;
+
+/** Starts a server on a free port of 127.0.0.1 and resolves once GET /ping answers 200. */
+export async function startServer(
+  environment: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<ServerUnderTest> {
+  const port = await findFreePort();
+  const server = new ServerUnderTest(launch(port, environment), port);
+  try {
+    await server.waitUntilReady(signal);
+    return server;
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+/** A running server process; disposing it stops it. */
+export class ServerUnderTest implements AsyncDisposable {
+  readonly pid: number;
+  readonly port: number;
+  readonly #child: ChildProcess;
+  readonly #exited: Promise<unknown>;
+  #stderr = '';
+
+  constructor(child: ChildProcess, port: number) {
+    this.port = port;
+    this.#child = child;
+    this.#exited = new Promise((resolve) => child.once('exit', resolve).once('error', resolve));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr = (this.#stderr + text).slice(-KEPT_STDERR_CHARACTERS);
+    });
+    if (child.pid === undefined) throw new Error(`cannot start ${child.spawnfile}`);
+    this.pid = child.pid;
+  }
+
+  /** Rejects with what the server wrote to stderr if it does not become ready. */
+  async waitUntilReady(signal: AbortSignal): Promise<void> {
+    const deadline = performance.now() + READY_WITHIN_MS;
+    while (!(await answersPing(this.port))) {
+      signal.throwIfAborted();
+      if (this.#hasEnded()) throw new Error(`the server ended at its start: ${this.#stderr.trim()}`);
+      if (performance.now() > deadline)
+        throw new Error(`the server did not answer /ping: ${this.#stderr.trim()}`);
+      await delay(POLL_MS);
+    }
+  }
+
+  /** Throws if the server has ended. */
+  memoryUsage(): MemoryUsage {
+    return readMemoryUsage(this.pid);
+  }
+
+  /** Open file descriptors of a server that is left alone: half a second is for connections to go away. */
+  async restingFileCount(): Promise<number> {
+    await delay(RESTING_AFTER_MS);
+    return await countOpenFiles(this.pid);
+  }
+
+  /** Open file descriptors as soon as they are back at `before`, at the latest after 3 s. */
+  async fileCountAfterLoad(before: number): Promise<number> {
+    const deadline = performance.now() + SETTLE_WITHIN_MS;
+    let count = await countOpenFiles(this.pid);
+    while (count > before && performance.now() < deadline) {
+      await delay(POLL_MS);
+      count = await countOpenFiles(this.pid);
+    }
+    return count;
+  }
+
+  /** SIGTERM, then SIGKILL after 5 s; resolves when the process is gone. */
+  async stop(): Promise<void> {
+    if (this.#hasEnded()) return;
+    this.#child.kill('SIGTERM');
+    using _killTimer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_GRACE_MS);
+    await this.#exited;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  #hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+}
+
+/** EXECD_BENCH_SERVER, a shell command with %PORT% in it, takes the place of the built server. */
+function launch(port: number, environment: NodeJS.ProcessEnv): ChildProcess {
+  const stdio: ['ignore', 'ignore', 'pipe'] = ['ignore', 'ignore', 'pipe'];
+  const replacement = process.env['EXECD_BENCH_SERVER'];
+  if (replacement !== undefined) {
+    const command = replacement.replaceAll('%PORT%', String(port));
+    return spawn('/bin/sh', ['-c', `exec ${command}`], { env: environment, stdio });
+  }
+  const main = join(REPOSITORY, SERVER_MAIN);
+  if (!existsSync(main)) throw new Error(`${SERVER_MAIN} is missing, run \`npm run build\` first`);
+  const flags = ['--host', '127.0.0.1', '--port', String(port), '--log-level', '3'];
+  return spawn(NODE, [main, ...flags], { env: environment, stdio });
+}
+
+async function findFreePort(): Promise<number> {
+  const listener = createServer().listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const address = listener.address();
+  listener.close();
+  await once(listener, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no TCP port is free');
+  return address.port;
+}
+
+/** On a connection of its own, so that no idle one is left among the server's file descriptors. */
+function answersPing(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const request = get({ host: '127.0.0.1', port, path: '/ping', agent: false }, (response) => {
+      response.resume();
+      response.once('close', () => resolve(response.statusCode === 200));
+    });
+    request.once('error', () => resolve(false));
+  });
+}
