@@ -46,17 +46,17 @@ export function summarize(result: Result): Summary {
   return { measured, baseline, ratio, isMet: isMet(result.target, measured, ratio) };
 }
 
-/** The middle value, or the mean of the two middle ones; NaN for no values. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const upper = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-  const lower = sorted[Math.ceil(sorted.length / 2) - 1] ?? Number.NaN;
-  return (lower + upper) / 2;
-}
-
 function isMet(target: Target | undefined, measured: number, ratio: number | null): boolean | null {
   if (target === undefined) return null;
   const value = target.of === 'ratio' ? ratio : measured;
   if (value === null) return null;
   return target.bound === 'at most' ? value <= target.limit : value >= target.limit;
+}
+
+/** The middle value, or the mean of the two middle ones; NaN for no values. */
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const upper = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  const lower = sorted[Math.ceil(sorted.length / 2) - 1] ?? Number.NaN;
+  return (lower + upper) / 2;
 }

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { measureLatency, measureStream } from '../native-programs.ts';
-import type { LatencyRequest } from '../native-programs.ts';
-import { repeat } from '../rounds.ts';
+import { alternate } from '../rounds.ts';
 import type { Result, RunSettings, Scenario } from '../scenario.ts';
 import { startServer } from '../server.ts';
 import type { ServerUnderTest } from '../server.ts';
@@ -16,40 +15,48 @@ const MEMORY_POLL_MS = 50;
 /** A client which reads 20 MB/s of a fast command: the server's memory, and what a second client feels. */
 export const slowClient: Scenario = { name: 'slow client (20 MB/s)', run: measureSlowClient };
 
-interface SlowClientRound {
+interface EchoRound {
   readonly residentGrowthMb: number;
   readonly peakGrowthMb: number;
-  readonly aloneP50Us: number;
-  readonly besideP50Us: number;
+  readonly echoP50Us: number;
 }
 
 async function measureSlowClient(settings: RunSettings): Promise<readonly Result[]> {
-  const rounds = await repeat(settings.rounds, () => measureRound(settings));
+  const { baseline, measured } = await alternate(
+    settings.rounds,
+    () => measureEcho(settings, 'alone'),
+    () => measureEcho(settings, 'beside slow client'),
+  );
   const { name } = slowClient;
   return [
     {
       scenario: `${name}: peak RSS over idle`,
       unit: 'MB',
-      measured: rounds.map((round) => round.residentGrowthMb),
+      measured: measured.map((round) => round.residentGrowthMb),
+      baseline: baseline.map((round) => round.residentGrowthMb),
       target: { of: 'measured', bound: 'at most', limit: 60 },
     },
     {
       scenario: `${name}: VmHWM over idle RSS`,
       unit: 'MB',
-      measured: rounds.map((round) => round.peakGrowthMb),
+      measured: measured.map((round) => round.peakGrowthMb),
+      baseline: baseline.map((round) => round.peakGrowthMb),
     },
     {
       scenario: `${name}: echo hi of a second client, p50`,
       unit: 'µs',
-      measured: rounds.map((round) => round.besideP50Us),
-      baseline: rounds.map((round) => round.aloneP50Us),
+      measured: measured.map((round) => round.echoP50Us),
+      baseline: baseline.map((round) => round.echoP50Us),
       target: { of: 'ratio', bound: 'at most', limit: 2 },
     },
   ];
 }
 
-/** Each round has a server of its own, since memory once taken is seldom given back. */
-async function measureRound(settings: RunSettings): Promise<SlowClientRound> {
+/**
+ * The same echo load with and without the slow client, each time on a server of its own: memory once taken is
+ * seldom given back, and what the echo load takes by itself must not count against the slow client.
+ */
+async function measureEcho(settings: RunSettings, load: 'alone' | 'beside slow client'): Promise<EchoRound> {
   const { isQuick, signal } = settings;
   const slowSeconds = isQuick ? 3 : 6;
   await using environment = await shellEnvironment('bash');
@@ -58,31 +65,26 @@ async function measureRound(settings: RunSettings): Promise<SlowClientRound> {
   await delay(IDLE_AFTER_MS, undefined, { signal });
   const idleBytes = server.memoryUsage().residentBytes;
 
-  const echo = { port, command: 'echo hi', requests: 1_000_000, maxSeconds: slowSeconds / 3, signal };
-  await measureLatency(echo); // not counted: the server's code is compiled meanwhile
-  const alone = await measureLatency(echo);
   using memory = watchResidentPeak(server);
-  const [beside] = await Promise.all([
-    measureLatency(besideSlowClient(echo, slowSeconds)),
-    measureStream({
-      port,
-      command: longLines(OUTPUT_BYTES),
-      bytesPerSecond: CLIENT_BYTES_PER_SECOND,
-      maxSeconds: slowSeconds,
-      signal,
-    }),
+  const [echo] = await Promise.all([
+    measureLatency({ port, command: 'echo hi', requests: 1_000_000, maxSeconds: slowSeconds - 0.5, signal }),
+    load === 'alone' ? undefined : readSlowly(port, slowSeconds, signal),
   ]);
   return {
     residentGrowthMb: (memory.peakBytes() - idleBytes) / 1e6,
     peakGrowthMb: (server.memoryUsage().peakResidentBytes - idleBytes) / 1e6,
-    aloneP50Us: alone.endP50Us,
-    besideP50Us: beside.endP50Us,
+    echoP50Us: echo.endP50Us,
   };
 }
 
-/** Ends while the slow client is still reading. */
-function besideSlowClient(echo: LatencyRequest, slowSeconds: number): LatencyRequest {
-  return { ...echo, maxSeconds: slowSeconds - 0.5 };
+async function readSlowly(port: number, seconds: number, signal: AbortSignal): Promise<void> {
+  await measureStream({
+    port,
+    command: longLines(OUTPUT_BYTES),
+    bytesPerSecond: CLIENT_BYTES_PER_SECOND,
+    maxSeconds: seconds,
+    signal,
+  });
 }
 
 interface ResidentPeakWatch extends Disposable {
