@@ -1,0 +1,51 @@
+/** Why a request could not be served, independent of any transport. `http/error-response.ts` maps it to a status. */
+export type ServiceErrorKind =
+  | 'invalid-argument'
+  | 'unauthenticated'
+  | 'permission-denied'
+  | 'not-found'
+  | 'conflict'
+  | 'gone'
+  | 'too-large'
+  | 'out-of-range'
+  | 'internal'
+  | 'unsupported'
+  | 'unavailable';
+
+/** The `code` strings on the wire (execd contract §1.2, addendum A1.2, and our additions). */
+export type ErrorCode =
+  | 'ALREADY_RUNNING'
+  | 'BODY_TOO_LARGE'
+  | 'COMMAND_NOT_FOUND'
+  | 'COMMAND_NOT_RUNNING'
+  | 'EVENTS_GONE'
+  | 'IDEMPOTENCY_KEY_REUSED'
+  | 'INVALID_REQUEST'
+  | 'INVALID_REQUEST_BODY'
+  | 'MISSING_QUERY'
+  | 'NOT_FOUND'
+  | 'RUNTIME_ERROR'
+  | 'SERVICE_UNAVAILABLE'
+  | 'STDIN_CLOSED'
+  | 'UNAUTHORIZED';
+
+/** Thrown when a request cannot be served. A process that ended badly is never one of these: that is an outcome. */
+export class ServiceError extends Error {
+  override readonly name = 'ServiceError';
+  readonly kind: ServiceErrorKind;
+  readonly code: ErrorCode;
+  /** Keys that the answer carries beside `code` and `message`. */
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(
+    kind: ServiceErrorKind,
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; details?: Record<string, unknown> } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.kind = kind;
+    this.code = code;
+    this.details = options.details ?? {};
+  }
+}

@@ -1,0 +1,52 @@
+import { causeOf, errorTextOf, exitCodeOf } from '../execution/outcome.ts';
+import type { Ending } from '../execution/execution.ts';
+import type { Command } from './command.ts';
+import type { CommandStatus, CommandSummary } from './schema.ts';
+
+/** The command as GET /command/status/{id} shows it (contract §3.4). */
+export function statusOf(command: Command): CommandStatus {
+  return {
+    id: command.id,
+    content: command.text,
+    running: command.ending === undefined,
+    ...endingOf(command),
+    output_bytes: { ...command.output.bytes },
+    truncated: command.log.start.sequence > 0,
+  };
+}
+
+/** The command as a row of GET /command. */
+export function summaryOf(command: Command): CommandSummary {
+  return {
+    id: command.id,
+    command: command.text,
+    background: command.request.background,
+    ...(command.pid === undefined ? {} : { pid: command.pid }),
+    state: stateOf(command),
+    ...endingOf(command),
+  };
+}
+
+function stateOf(command: Command): CommandSummary['state'] {
+  if (command.ending) return 'finished';
+  return command.pid === undefined ? 'starting' : 'running';
+}
+
+function endingOf({ startedAt, ending }: Command) {
+  const started_at = new Date(startedAt).toISOString();
+  return ending ? { started_at, ...finishedFields(ending) } : { started_at, timed_out: false };
+}
+
+function finishedFields({ outcome, endedAt, durationMs }: Ending) {
+  const error = errorTextOf(outcome);
+  const cause = causeOf(outcome);
+  return {
+    exit_code: exitCodeOf(outcome),
+    ...(error === undefined ? {} : { error }),
+    finished_at: new Date(endedAt).toISOString(),
+    ...(outcome.kind === 'signaled' ? { signal: outcome.signal } : {}),
+    timed_out: cause?.by === 'timeout',
+    ...(cause ? { killed_by: cause.by } : {}),
+    duration_ms: Math.round(durationMs),
+  };
+}

@@ -1,0 +1,68 @@
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import type { Reply } from '@pod-agent/daemon-kit/http/reply';
+import { encodeEvent } from '../execution/event-encoder.ts';
+import type { EventFraming } from '../execution/event-encoder.ts';
+import type { EventChunk } from '../execution/execution-events.ts';
+
+/** A ping follows the first event at once, then one every 3 s (contract §2.3). */
+const PING_INTERVAL_MS = 3_000;
+
+const HEADERS = {
+  'Content-Type': 'text/event-stream',
+  'Cache-Control': 'no-cache',
+  Connection: 'keep-alive',
+  'X-Accel-Buffering': 'no',
+};
+
+/**
+ * Streams events to one client. Headers go out with the first event, so that a failure before it is an ordinary error
+ * answer (contract §2.5). The client's leaving aborts the reading and nothing else; a slow client slows only itself.
+ */
+export function eventStream(
+  framing: EventFraming,
+  events: (signal: AbortSignal) => AsyncIterable<EventChunk>,
+  headers: Record<string, string> = {},
+): Reply {
+  return async (response) => {
+    const closed = new AbortController();
+    response.once('close', () => closed.abort());
+    let pings: NodeJS.Timeout | undefined;
+    try {
+      for await (const { text, last } of events(closed.signal)) {
+        if (last) {
+          if (!pings) response.writeHead(200, { ...HEADERS, ...headers });
+          response.end(text);
+          return;
+        }
+        if (!pings) {
+          response.writeHead(200, { ...HEADERS, ...headers });
+          response.write(text + ping(framing));
+          pings = setInterval(() => writePing(response, framing), PING_INTERVAL_MS);
+        } else if (!response.write(text)) {
+          await drained(response, closed.signal);
+        }
+      }
+    } finally {
+      clearInterval(pings);
+    }
+  };
+}
+
+function ping(framing: EventFraming): string {
+  return encodeEvent({ type: 'ping', text: 'pong', timestamp: Date.now() }, framing);
+}
+
+/** A client that does not read gets no pings either: they would pile up. */
+function writePing(response: ServerResponse, framing: EventFraming): void {
+  if (!response.writableNeedDrain) response.write(ping(framing));
+}
+
+async function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
+  try {
+    await once(response, 'drain', { signal });
+  } catch (error) {
+    // The client left: the loop ends at its next step.
+    if (!signal.aborted) throw error;
+  }
+}

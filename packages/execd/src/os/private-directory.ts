@@ -1,0 +1,81 @@
+import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+const PREFIX = 'opensandbox-execd.';
+
+/** A directory left behind by a daemon that was killed is removed when nothing in it changed for this long. */
+const ABANDONED_AFTER_MS = 24 * 3_600_000;
+
+/**
+ * A directory that only this user can enter, made when it is first needed and made again when somebody removed it or
+ * the place that it stood in. Disposing it removes it.
+ */
+export class PrivateDirectory implements AsyncDisposable {
+  readonly #candidates: readonly string[];
+  #path: string | undefined;
+  #making: Promise<string> | undefined;
+
+  /** The first candidate that can be written to is taken. */
+  constructor(candidates: readonly string[]) {
+    this.#candidates = candidates;
+  }
+
+  /** The path of the directory, which exists. Rejects when no candidate can be written to. */
+  ensure(): Promise<string> {
+    this.#making ??= this.#make().finally(() => {
+      this.#making = undefined;
+    });
+    return this.#making;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#making?.catch(() => undefined);
+    if (this.#path !== undefined) await rm(this.#path, { recursive: true, force: true });
+    this.#path = undefined;
+  }
+
+  async #make(): Promise<string> {
+    if (this.#path !== undefined && (await isDirectory(this.#path))) return this.#path;
+    let failure: unknown = new Error('no directory for command output was given');
+    for (const candidate of this.#candidates) {
+      try {
+        await mkdir(candidate, { recursive: true });
+        this.#path = await mkdtemp(join(candidate, `${PREFIX}${process.pid}.`));
+        void removeAbandoned(candidate);
+        return this.#path;
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+}
+
+/** Where a private directory may stand, best first; none has to exist. */
+export function privateDirectoryCandidates(temporaryDirectory: string | undefined): string[] {
+  const candidates = [temporaryDirectory, '/tmp', '/var/tmp', '/dev/shm', process.cwd()];
+  return [...new Set(candidates.filter((path) => path !== undefined && path !== ''))] as string[];
+}
+
+/** Best effort: another daemon that shares the place may be alive, so only age counts when its pid is not ours to see. */
+async function removeAbandoned(parent: string): Promise<void> {
+  try {
+    for (const name of await readdir(parent)) {
+      if (!name.startsWith(PREFIX) || name.startsWith(`${PREFIX}${process.pid}.`)) continue;
+      const path = join(parent, name);
+      const { mtimeMs } = await stat(path);
+      if (Date.now() - mtimeMs > ABANDONED_AFTER_MS) await rm(path, { recursive: true, force: true });
+    }
+  } catch {
+    // Not ours, or already gone.
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    // Missing: it is made anew.
+    return false;
+  }
+}

@@ -1,0 +1,113 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { errorCode } from './errno.ts';
+
+/** Every process of an execution carries this variable with the execution's id, whatever it became the child of. */
+export const EXECUTION_COOKIE = 'OPENSANDBOX_EXEC_ID';
+
+/** A process may fork while it is looked for: a kill looks again this often at the most. */
+const KILL_ROUNDS = 8;
+
+/** Signals a process, or with a negative target the group of that id. False when there is none. */
+export function sendSignal(target: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(target, signal);
+  } catch (error) {
+    if (errorCode(error) === 'ESRCH') return false;
+    throw error;
+  }
+}
+
+/** Whether the process group has a member that is alive. Zombies that PID 1 never reaps do not count. */
+export function hasProcessGroup(groupId: number): boolean {
+  return sendSignal(-groupId, 0) && listProcesses().some(({ group }) => group === groupId);
+}
+
+/**
+ * Signals everything that came from the leader: its group, its session, its descendants, and whatever carries the
+ * cookie, so that `setsid` and a double fork do not hide a process. SIGKILL is repeated until nothing new turns up.
+ * Returns whether anybody was there.
+ */
+export function signalTree(leader: number, cookie: string | undefined, signal: NodeJS.Signals): boolean {
+  let found = sendSignal(-leader, signal);
+  const rounds = signal === 'SIGKILL' ? KILL_ROUNDS : 1;
+  for (let round = 0; round < rounds; round += 1) {
+    const members = findTree(leader, cookie).filter((member) => round > 0 || member.group !== leader);
+    if (members.length === 0) break;
+    found = true;
+    for (const member of members) signalIfSame(member, signal);
+  }
+  return found;
+}
+
+interface ProcessEntry {
+  readonly pid: number;
+  readonly parent: number;
+  readonly group: number;
+  readonly session: number;
+  /** Clock ticks after boot: with the pid it names a process for good. */
+  readonly startTime: string;
+}
+
+function findTree(leader: number, cookie: string | undefined): ProcessEntry[] {
+  const processes = listProcesses();
+  const members = new Set([leader]);
+  for (const entry of processes) {
+    if (entry.session === leader || entry.group === leader || carriesCookie(entry.pid, cookie)) members.add(entry.pid);
+  }
+  // Children may stand before their parents in the list, so go on until a pass adds nobody.
+  for (let before = 0; before !== members.size; ) {
+    before = members.size;
+    for (const entry of processes) if (members.has(entry.parent)) members.add(entry.pid);
+  }
+  return processes.filter(({ pid }) => members.has(pid) && pid !== process.pid);
+}
+
+function listProcesses(): ProcessEntry[] {
+  const entries: ProcessEntry[] = [];
+  for (const name of readdirSync('/proc')) {
+    const entry = /^\d+$/.test(name) ? readProcess(Number(name)) : undefined;
+    if (entry) entries.push(entry);
+  }
+  return entries;
+}
+
+/** From /proc/PID/stat (proc(5)); undefined when the process is gone or a zombie. */
+function readProcess(pid: number): ProcessEntry | undefined {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  } catch {
+    // It ended after the directory was listed.
+    return undefined;
+  }
+  // The name stands in parentheses and may hold spaces and parentheses itself.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
+  return {
+    pid,
+    parent: Number(fields[1]),
+    group: Number(fields[2]),
+    session: Number(fields[3]),
+    startTime: fields[19] ?? '',
+  };
+}
+
+function carriesCookie(pid: number, cookie: string | undefined): boolean {
+  if (cookie === undefined) return false;
+  try {
+    const environment = readFileSync(`/proc/${pid}/environ`, 'latin1');
+    return environment.split('\0').includes(`${EXECUTION_COOKIE}=${cookie}`);
+  } catch {
+    // Gone, or another user's whom we may not look at and could not signal either.
+    return false;
+  }
+}
+
+function signalIfSame(member: ProcessEntry, signal: NodeJS.Signals): void {
+  if (readProcess(member.pid)?.startTime !== member.startTime) return;
+  try {
+    sendSignal(member.pid, signal);
+  } catch {
+    // EPERM: a process that changed its user to one whom we may not signal.
+  }
+}

@@ -1,0 +1,41 @@
+import { LineSplitter } from './line-splitter.ts';
+import type { OutputStream } from './output-block.ts';
+import type { OutputLog } from './output-log.ts';
+
+/** What one process writes: its streams are cut into events and appended to its log in the order of arrival. */
+export class ProcessOutput {
+  readonly log: OutputLog;
+  readonly #splitters: Record<OutputStream, LineSplitter>;
+  readonly #bytes: Record<OutputStream, number> = { stdout: 0, stderr: 0 };
+
+  constructor(log: OutputLog) {
+    this.log = log;
+    this.#splitters = { stdout: new LineSplitter('stdout'), stderr: new LineSplitter('stderr') };
+  }
+
+  /** Bytes written so far by each stream. */
+  get bytes(): Readonly<Record<OutputStream, number>> {
+    return this.#bytes;
+  }
+
+  /** The unfinished line of stdout, which is not in the log yet; valid until the next push. */
+  get unfinishedLine(): Buffer {
+    return this.#splitters.stdout.held;
+  }
+
+  /** Takes bytes as they arrive. A promise asks the caller to read no more before it resolves. */
+  readonly push = (stream: OutputStream, chunk: Buffer): Promise<void> | undefined => {
+    this.#bytes[stream] += chunk.length;
+    const blocks = this.#splitters[stream].push(chunk, Date.now());
+    if (blocks.length > 0) this.log.append(blocks);
+    return this.log.pressure;
+  };
+
+  /** The process has ended: unfinished lines become events and the log is closed. */
+  end(): void {
+    const now = Date.now();
+    const blocks = [...this.#splitters.stdout.end(now), ...this.#splitters.stderr.end(now)];
+    if (blocks.length > 0) this.log.append(blocks);
+    this.log.close();
+  }
+}

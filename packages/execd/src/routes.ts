@@ -1,0 +1,9 @@
+import type { Route } from '@pod-agent/daemon-kit/http/route';
+import { commandRoutes } from './commands/routes.ts';
+import type { CommandServices } from './commands/routes.ts';
+import { healthRoutes } from './health/routes.ts';
+
+/** Every endpoint of execd. */
+export function execdRoutes(services: CommandServices): Route[] {
+  return [...healthRoutes(), ...commandRoutes(services)];
+}

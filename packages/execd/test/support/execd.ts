@@ -1,0 +1,63 @@
+import { silentLogger } from '@pod-agent/daemon-kit/log';
+import { startApp } from '../../src/app.ts';
+import { readConfig } from '../../src/config.ts';
+import type { StreamEvent } from '../../src/execution/event-schema.ts';
+
+/** A real execd in this process, on a port of its own. Disposing it ends everything that it started. */
+export interface Execd extends AsyncDisposable {
+  readonly url: string;
+  /** fetch on one of its paths; an object body is sent as JSON. The connection is closed after the answer. */
+  request(method: string, path: string, body?: unknown, init?: RequestInit): Promise<Response>;
+  /** Runs a command to its end and returns the events that are no pings. */
+  run(body: Record<string, unknown>): Promise<StreamEvent[]>;
+}
+
+/** Starts execd with these flags and this environment instead of the test's. */
+export async function startExecd(
+  flags: readonly string[] = [],
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<Execd> {
+  const { config } = readConfig(['--host', '127.0.0.1', '--port', '0', ...flags], environment);
+  const app = await startApp(config, environment, silentLogger);
+  const url = `http://127.0.0.1:${app.port}`;
+  const request = (method: string, path: string, body?: unknown, init: RequestInit = {}) =>
+    fetch(url + path, {
+      ...init,
+      method,
+      headers: { connection: 'close', ...init.headers },
+      ...(body === undefined ? {} : { body: encodeBody(body) }),
+    });
+  return {
+    url,
+    request,
+    run: async (body) => readEvents(await request('POST', '/command', body)),
+    [Symbol.asyncDispose]: () => app[Symbol.asyncDispose](),
+  };
+}
+
+/** All events of an answer but the pings. Throws when the answer is not a stream. */
+export async function readEvents(response: Response): Promise<StreamEvent[]> {
+  const text = await response.text();
+  if (response.status !== 200) throw new Error(`status ${response.status}: ${text}`);
+  return parseEvents(text);
+}
+
+/** The events of a bare or an SSE body, without the pings. */
+export function parseEvents(text: string): StreamEvent[] {
+  return text
+    .split('\n')
+    .map((line) => (line.startsWith('data: ') ? line.slice(6) : line))
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as StreamEvent)
+    .filter(({ type }) => type !== 'ping');
+}
+
+/** The texts of all events of one stream. */
+export function texts(events: readonly StreamEvent[], stream: 'stdout' | 'stderr' = 'stdout'): string[] {
+  return events.flatMap((event) => (event.type === stream ? [event.text] : []));
+}
+
+function encodeBody(body: unknown): string | Uint8Array<ArrayBuffer> | ReadableStream {
+  if (typeof body === 'string' || body instanceof ReadableStream) return body;
+  return body instanceof Uint8Array ? Uint8Array.from(body) : JSON.stringify(body);
+}

@@ -1,0 +1,15 @@
+import { defineConfig } from 'rolldown';
+import type { RolldownOptions } from 'rolldown';
+
+/** One ES module per daemon; native addons stay outside. */
+function daemon(name: string): RolldownOptions {
+  return {
+    input: `packages/${name}/src/main.ts`,
+    platform: 'node',
+    external: ['node-pty', 'bufferutil', 'utf-8-validate'],
+    resolve: { conditionNames: ['source', 'node', 'import', 'default'] },
+    output: { file: `packages/${name}/dist/main.js`, format: 'esm', sourcemap: false, minify: false },
+  };
+}
+
+export default defineConfig([daemon('execd')]);
