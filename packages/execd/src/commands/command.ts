@@ -25,6 +25,7 @@ export class Command implements Execution {
   readonly #settleStarted: () => void;
   readonly #startedAtMonotonic = performance.now();
   #process: LaunchedProcess | undefined;
+  #pid: number | undefined;
   #cause: KillCause | undefined;
   #ending: Ending | undefined;
 
@@ -46,7 +47,7 @@ export class Command implements Execution {
 
   /** Undefined before the process was started. */
   get pid(): number | undefined {
-    return this.#process?.pid;
+    return this.#pid;
   }
 
   /** Undefined while the command runs. */
@@ -68,11 +69,14 @@ export class Command implements Execution {
       this.#end({ kind: 'failed-to-start', message: error instanceof Error ? error.message : String(error) });
       return;
     }
+    this.#pid = this.#process.pid;
     this.#settleStarted();
     using _timer = this.#startTimer(this.#process);
     const exit = await this.#process.exited;
     // Foreground commands may leave processes behind; background ones may not (contract §3.2).
     if (this.request.background) this.#process.signal('SIGKILL', 'group');
+    // A finished command is kept for a day: what it no longer needs must not be.
+    this.#process = undefined;
     this.#end(outcomeOf(exit, this.#cause));
   }
 

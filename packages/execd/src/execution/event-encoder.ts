@@ -11,6 +11,12 @@ export type EventFraming = 'bare' | 'sse';
 const LF = 10;
 const CR = 13;
 
+/** Text for the wire; knowing that it is ASCII saves a pass over it in each of the layers below. */
+export interface EncodedText {
+  readonly text: string;
+  readonly isAscii: boolean;
+}
+
 /** One event, framed. The ordinal counts the events that are no pings, from 1; pings have none. */
 export function encodeEvent(event: StreamEvent, framing: EventFraming, ordinal?: number): string {
   const json = escapeLineSeparators(JSON.stringify(event));
@@ -22,10 +28,22 @@ export function encodeEvent(event: StreamEvent, framing: EventFraming, ordinal?:
  * The events of a block, framed, the first `skip` left out; `firstOrdinal` is that of the block's first event.
  * Encoded blocks are joined to large writes: an event costs no call of its own.
  */
-export function encodeBlock(block: OutputBlock, framing: EventFraming, firstOrdinal: number, skip = 0): string {
+export function encodeBlock(block: OutputBlock, framing: EventFraming, firstOrdinal: number, skip = 0): EncodedText {
+  const ascii = isAscii(block.bytes);
+  const text = encodeLines(block, ascii, framing, firstOrdinal, skip);
+  return { text: ascii ? text : escapeLineSeparators(text), isAscii: ascii };
+}
+
+function encodeLines(
+  block: OutputBlock,
+  ascii: boolean,
+  framing: EventFraming,
+  firstOrdinal: number,
+  skip: number,
+): string {
   const prefix = `{"type":"${block.stream}","text":"`;
   const suffix = `","timestamp":${block.timestamp}}\n\n`;
-  const text = isAscii(block.bytes) ? block.bytes.toString('latin1') : block.bytes.toString();
+  const text = block.bytes.toString(ascii ? 'latin1' : 'utf8');
   if (framing === 'bare' && skip === 0) {
     const fast = encodeWholeLines(block, text, prefix, suffix);
     if (fast !== undefined) return fast;
@@ -39,25 +57,29 @@ export function encodeBlock(block: OutputBlock, framing: EventFraming, firstOrdi
     }
     ordinal += 1;
   }
-  return escapeLineSeparators(encoded);
+  return encoded;
 }
 
-// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-const NEEDS_ESCAPE = /[\x00-\x09\x0b-\x1f"\\\u0085\u2028\u2029]/;
+/** The ASCII bytes that JSON escapes, but for LF, which separates the lines. */
+const ESCAPED_BYTES = [0x22, 0x5c, ...Array.from({ length: 0x20 }, (_, code) => code)].filter((code) => code !== LF);
+
+/** Thirty native searches are three times faster than one regular expression over the text. */
+function needsEscape(bytes: Buffer): boolean {
+  return ESCAPED_BYTES.some((byte) => bytes.includes(byte));
+}
 
 /**
  * Lines that end with LF and of which none is blank, all at once: one native replace over the block instead of a JSON
  * string a line, 3 to 5 times faster. Undefined when the block is not of that kind.
  */
 function encodeWholeLines(block: OutputBlock, text: string, prefix: string, suffix: string): string | undefined {
-  const content = block.kind === 'lines' ? text.slice(0, -1) : text;
-  const blankLine = content === '' || content.startsWith('\n') || content.endsWith('\n') || content.includes('\n\n');
-  if (blankLine || text.includes('\r')) return undefined;
+  const lines = block.kind === 'lines' ? text.slice(0, -1) : text;
+  if (lines === '' || lines.startsWith('\n') || lines.endsWith('\n') || lines.includes('\n\n')) return undefined;
   const separator = suffix + prefix;
-  if (!NEEDS_ESCAPE.test(content)) return prefix + content.replaceAll('\n', separator) + suffix;
-  // With a backslash in the text, an escaped LF could not be told from one.
-  if (content.includes('\\')) return undefined;
-  return escapeLineSeparators(prefix + jsonContent(content).replaceAll('\\n', separator) + suffix);
+  if (!needsEscape(block.bytes)) return prefix + lines.replaceAll('\n', separator) + suffix;
+  // With a backslash in the text, an escaped LF could not be told from one; CR ends a line of its own.
+  if (text.includes('\\') || text.includes('\r')) return undefined;
+  return prefix + jsonContent(lines).replaceAll('\\n', separator) + suffix;
 }
 
 /** The text of each event: lines without their terminator, blank lines as one LF (contract §2.7). */
@@ -83,14 +105,21 @@ function jsonContent(text: string): string {
   return JSON.stringify(text).slice(1, -1);
 }
 
-const LINE_SEPARATORS = /[\u0085\u2028\u2029]/g;
+const LINE_SEPARATORS = ['\u0085', '\u2028', '\u2029'];
 
 /**
- * JSON leaves NEL, LS and PS as they are, but the Python SDK's line reader splits at them (performance.md §4), which
+ * JSON leaves NEL, LS and PS as they are, but the Python SDK's line reader splits at them which
  * would tear an event apart.
  */
 function escapeLineSeparators(json: string): string {
-  LINE_SEPARATORS.lastIndex = 0;
-  if (!LINE_SEPARATORS.test(json)) return json;
-  return json.replace(LINE_SEPARATORS, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  let escaped = json;
+  for (const separator of LINE_SEPARATORS) {
+    // `includes` is far cheaper than a replace that finds nothing, above all in a text of Latin-1 only.
+    if (escaped.includes(separator)) escaped = escaped.replaceAll(separator, unicodeEscape(separator));
+  }
+  return escaped;
+}
+
+function unicodeEscape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

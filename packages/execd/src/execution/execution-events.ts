@@ -2,15 +2,14 @@ import { formatDuration } from '@pod-agent/daemon-kit/duration';
 import type { LogEntry } from '../output/log-entry.ts';
 import { OutputLostError } from '../output/output-reader.ts';
 import { encodeBlock, encodeEvent } from './event-encoder.ts';
-import type { EventFraming } from './event-encoder.ts';
+import type { EncodedText, EventFraming } from './event-encoder.ts';
 import type { StreamEvent } from './event-schema.ts';
 import type { Ending, Execution } from './execution.ts';
 import { causeOf, errorTextOf } from './outcome.ts';
 import type { Outcome } from './outcome.ts';
 
 /** Framed events, several at once where they are there at once. */
-export interface EventChunk {
-  readonly text: string;
+export interface EventChunk extends EncodedText {
   /** Nothing follows. */
   readonly last: boolean;
 }
@@ -35,9 +34,9 @@ export async function* executionEvents(execution: Execution, request: EventsRequ
   const { framing, after, signal } = request;
   const seenOutput = Math.max(0, after - INIT_ORDINAL);
   await using reader = execution.log.readAfterEvents(seenOutput);
-  if (after < INIT_ORDINAL) yield { text: encodeEvent(initEvent(execution), framing, INIT_ORDINAL), last: false };
+  if (after < INIT_ORDINAL) yield eventChunk(encodeEvent(initEvent(execution), framing, INIT_ORDINAL), false);
   if (execution.log.start.events > seenOutput) {
-    yield { text: encodeEvent(lostEvent(new OutputLostError('output was dropped before it was read')), framing), last: true };
+    yield eventChunk(encodeEvent(lostEvent(new OutputLostError('output was dropped before it was read')), framing), true);
     return;
   }
   while (!signal.aborted) {
@@ -46,17 +45,17 @@ export async function* executionEvents(execution: Execution, request: EventsRequ
       entries = await reader.available();
     } catch (error) {
       if (!(error instanceof OutputLostError)) throw error;
-      yield { text: encodeEvent(lostEvent(error), framing), last: true };
+      yield eventChunk(encodeEvent(lostEvent(error), framing), true);
       return;
     }
-    const text = encodeEntries(entries, framing, after);
+    const output = encodeEntries(entries, framing, after);
     if (reader.atEnd) {
       const ending = await execution.ended;
       const ordinal = FIRST_OUTPUT_ORDINAL + execution.log.end.events;
-      yield { text: text + encodeEvent(endingEvent(ending), framing, ordinal), last: true };
+      yield eventChunk(output.text + encodeEvent(endingEvent(ending), framing, ordinal), true);
       return;
     }
-    if (text !== '') yield { text, last: false };
+    if (output.text !== '') yield { ...output, last: false };
     else await reader.changed(signal);
   }
 }
@@ -131,12 +130,19 @@ function lostEvent(error: OutputLostError): StreamEvent {
   };
 }
 
-function encodeEntries(entries: readonly LogEntry[], framing: EventFraming, after: number): string {
+/** A chunk of text of which nothing is known. */
+export function eventChunk(text: string, last: boolean): EventChunk {
+  return { text, isAscii: false, last };
+}
+
+function encodeEntries(entries: readonly LogEntry[], framing: EventFraming, after: number): EncodedText {
   let text = '';
+  let isAscii = true;
   for (const { position, block } of entries) {
     const firstOrdinal = FIRST_OUTPUT_ORDINAL + position.events;
-    const skip = Math.max(0, after + 1 - firstOrdinal);
-    text += encodeBlock(block, framing, firstOrdinal, skip);
+    const encoded = encodeBlock(block, framing, firstOrdinal, Math.max(0, after + 1 - firstOrdinal));
+    text += encoded.text;
+    isAscii &&= encoded.isAscii;
   }
-  return text;
+  return { text, isAscii };
 }

@@ -8,6 +8,9 @@ import type { EventChunk } from '../execution/execution-events.ts';
 /** A ping follows the first event at once, then one every 3 s (contract §2.3). */
 const PING_INTERVAL_MS = 3_000;
 
+/** A ready reason: abort() without one builds an exception with a stack for every request. */
+const CLIENT_LEFT = new Error('the client left');
+
 const HEADERS = {
   'Content-Type': 'text/event-stream',
   'Cache-Control': 'no-cache',
@@ -26,10 +29,10 @@ export function eventStream(
 ): Reply {
   return async (response) => {
     const closed = new AbortController();
-    response.once('close', () => closed.abort());
+    response.once('close', () => closed.abort(CLIENT_LEFT));
     let pings: NodeJS.Timeout | undefined;
     try {
-      for await (const { text, last } of events(closed.signal)) {
+      for await (const { text, isAscii, last } of events(closed.signal)) {
         if (last) {
           if (!pings) response.writeHead(200, { ...HEADERS, ...headers });
           response.end(text);
@@ -39,7 +42,7 @@ export function eventStream(
           response.writeHead(200, { ...HEADERS, ...headers });
           response.write(text + ping(framing));
           pings = setInterval(() => writePing(response, framing), PING_INTERVAL_MS);
-        } else if (!response.write(text)) {
+        } else if (!response.write(text, isAscii ? 'latin1' : 'utf8')) {
           await drained(response, closed.signal);
         }
       }

@@ -11,6 +11,9 @@ export const MAX_EVENT_TEXT_BYTES = 4 * 1024 * 1024 - 4096;
 /** Longer input is looked at in slices, so that no single block grows with the size of a read. */
 const SLICE_BYTES = 64 * 1024;
 
+/** Up to here a copy costs less than another block. */
+const SMALL_COPY_BYTES = 4096;
+
 /** JSON bytes that one input byte can become: escapes, and U+FFFD (3 bytes) for a byte that is not UTF-8. */
 const MAX_JSON_COST = 6;
 const JSON_COST = new Uint8Array(256).fill(1);
@@ -70,8 +73,15 @@ export class LineSplitter {
       this.#pushSlice(line.subarray(end), timestamp, blocks);
       return;
     }
-    if (last >= 0) blocks.push(this.#lines(this.#joinHeld(slice.subarray(0, last + 1)), timestamp));
+    if (last >= 0) this.#pushLines(slice.subarray(0, last + 1), lineEnd + 1, timestamp, blocks);
     if (last + 1 < slice.length) this.#hold(slice.subarray(last + 1));
+  }
+
+  /** Whole lines, the first of which ends at `firstEnd`. Only the first is copied to what was held, unless all are few. */
+  #pushLines(bytes: Buffer, firstEnd: number, timestamp: number, blocks: OutputBlock[]): void {
+    const copied = this.#held.length > 0 && bytes.length > SMALL_COPY_BYTES ? firstEnd : bytes.length;
+    blocks.push(this.#lines(this.#joinHeld(bytes.subarray(0, copied)), timestamp));
+    if (copied < bytes.length) blocks.push(this.#lines(bytes.subarray(copied), timestamp));
   }
 
   /** Index in the slice of the first byte that does not fit into the event of the held line; -1 if all fit. */
