@@ -102,11 +102,7 @@ function jsonSchema(
   for (const [name, definition] of Object.entries(($defs ?? {}) as Record<string, unknown>)) {
     components[name] = pointToComponents(definition);
   }
-  const pointed = pointToComponents(document) as Record<string, unknown>;
-  const id = schema.meta()?.id;
-  if (id === undefined) return pointed;
-  components[id] = pointed;
-  return { $ref: `#/components/schemas/${id}` };
+  return pointToComponents(document) as Record<string, unknown>;
 }
 
 /** `z.int()` adds the limits of a double as bounds; they say nothing to a reader. */

@@ -24,7 +24,7 @@ export async function startExecd(
     fetch(url + path, {
       ...init,
       method,
-      headers: { connection: 'close', ...init.headers },
+      headers: new Headers([['connection', 'close'], ...new Headers(init.headers).entries()]),
       ...(body === undefined ? {} : { body: encodeBody(body) }),
     });
   return {
