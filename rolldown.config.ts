@@ -10,7 +10,8 @@ function daemon(name: string): RolldownOptions {
     input: { main: `packages/${name}/src/main.ts` },
     platform: 'node',
     external: ['node-pty', 'bufferutil', 'utf-8-validate'],
-    resolve: { conditionNames: ['source', 'node', 'import', 'default'] },
+    // Not `import`: it would also pick the ES module behind a `require`, which Express does not survive.
+    resolve: { conditionNames: ['source', 'node'] },
     output: {
       dir: `packages/${name}/dist`,
       cleanDir: true,

@@ -57,6 +57,49 @@ export function texts(events: readonly StreamEvent[], stream: 'stdout' | 'stderr
   return events.flatMap((event) => (event.type === stream ? [event.text] : []));
 }
 
+/** The id that the init event gives. Throws when the events do not begin with one. */
+export function idOf(events: readonly StreamEvent[]): string {
+  const [init] = events;
+  if (init?.type !== 'init') throw new Error('no init event');
+  return init.text;
+}
+
+/** A stream that is read step by step. */
+export interface OpenStream {
+  readonly id: string;
+  /** Reads on until this text has come. */
+  until(text: string): Promise<void>;
+  /** Reads to the end; gives all events from the start, without the pings. */
+  rest(): Promise<StreamEvent[]>;
+  /** Leaves without reading on. */
+  leave(): Promise<void>;
+}
+
+/** Runs a command and returns once its id is known. */
+export async function openStream(execd: Execd, body: Record<string, unknown>, init?: RequestInit): Promise<OpenStream> {
+  const response = await execd.request('POST', '/command', body, init);
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  if (!reader) throw new Error('no body');
+  let text = '';
+  const readOn = async (): Promise<boolean> => {
+    const { done, value } = await reader.read();
+    text += value ?? '';
+    return !done;
+  };
+  while (!text.includes('\n\n') && (await readOn()));
+  return {
+    id: idOf(parseEvents(text)),
+    until: async (wanted) => {
+      while (!text.includes(wanted)) if (!(await readOn())) throw new Error(`ended without ${wanted}: ${text}`);
+    },
+    rest: async () => {
+      while (await readOn());
+      return parseEvents(text);
+    },
+    leave: () => reader.cancel(),
+  };
+}
+
 function encodeBody(body: unknown): string | Uint8Array<ArrayBuffer> | ReadableStream {
   if (typeof body === 'string' || body instanceof ReadableStream) return body;
   return body instanceof Uint8Array ? Uint8Array.from(body) : JSON.stringify(body);
