@@ -5,7 +5,7 @@ import type { Logger } from '../log.ts';
 import { errorBody, sendError } from './error-response.ts';
 import type { Reply } from './reply.ts';
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** Turns a request's body into a value, and describes that body in the OpenAPI document. */
 export interface BodyReader<Body> {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { jsonBody } from '@pod-agent/daemon-kit/http/json-body';
 import { empty, json, textStream } from '@pod-agent/daemon-kit/http/reply';
 import type { Reply } from '@pod-agent/daemon-kit/http/reply';
 import { route } from '@pod-agent/daemon-kit/http/route';
@@ -9,7 +10,6 @@ import { streamEventSchema } from '../execution/event-schema.ts';
 import { executionEvents, newestOrdinal, oldestOrdinal } from '../execution/execution-events.ts';
 import { errorResponse } from '../http/error-schema.ts';
 import { eventStream } from '../http/event-stream.ts';
-import { jsonBody } from '../http/json-body.ts';
 import { rawBody } from '../http/raw-body.ts';
 import { backgroundEvents } from './background-events.ts';
 import { sliceLog } from './command-logs.ts';

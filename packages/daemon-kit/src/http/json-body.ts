@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { BodyReader } from '@pod-agent/daemon-kit/http/route';
-import { ServiceError } from '@pod-agent/daemon-kit/service-error';
+import type { BodyReader } from './route.ts';
+import { ServiceError } from '../service-error.ts';
 import type { ZodType } from 'zod';
 import { parseFirstJson } from './first-json.ts';
 
