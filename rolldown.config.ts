@@ -7,7 +7,8 @@ function daemon(name: string): RolldownOptions {
     input: `packages/${name}/src/main.ts`,
     platform: 'node',
     external: ['node-pty', 'bufferutil', 'utf-8-validate'],
-    resolve: { conditionNames: ['source', 'node', 'import', 'default'] },
+    // Not `import` here: it would also pick the ES module behind a `require`, which Express does not survive.
+    resolve: { conditionNames: ['source', 'node'] },
     output: { file: `packages/${name}/dist/main.js`, format: 'esm', sourcemap: false, minify: false },
   };
 }
