@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
+import { MARK_VARIABLE, killMarkedProcesses } from './marked-processes.ts';
 
 /** An execd that does not answer after this is given up, ms. */
 const START_DEADLINE_MS = 15_000;
@@ -10,7 +11,7 @@ const END_GRACE_MS = 5_000;
 
 /** What one execd is started with. */
 export interface ExecdSpec {
-  /** Its working directory, which exists. */
+  /** Its working directory, which exists and is no other execd's. */
   readonly cwd: string;
   /** Its whole environment. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -26,7 +27,7 @@ export interface ExecdProcess {
   readonly port: number;
   /** How it ended, in words: `exit code 1`, `signal SIGKILL`. Never rejects. */
   readonly ended: Promise<string>;
-  /** SIGTERM, after 5 s SIGKILL; resolves when it is gone. */
+  /** SIGTERM, after 5 s SIGKILL; resolves when it and everything that its commands left running is gone. */
   end(): Promise<void>;
 }
 
@@ -38,7 +39,8 @@ export class ExecdStartError extends Error {
 /** Starts execd processes from one program file and knows those that are alive. */
 export class ExecdLauncher {
   readonly #program: string;
-  readonly #alive = new Set<ChildProcess>();
+  /** By the working directory, which marks what comes from it. */
+  readonly #alive = new Map<string, ChildProcess>();
 
   constructor(program: string) {
     this.#program = program;
@@ -48,27 +50,35 @@ export class ExecdLauncher {
   async start(spec: ExecdSpec): Promise<ExecdProcess> {
     const child = spawn(process.execPath, [this.#program, ...flagsFor(spec)], {
       cwd: spec.cwd,
-      env: spec.environment,
+      env: { ...spec.environment, [MARK_VARIABLE]: spec.cwd },
       // Ctrl-C in a terminal reaches the foreground group: execd is ended by us, in order, not by the terminal.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    this.#alive.add(child);
-    const ended = endingOf(child).finally(() => this.#alive.delete(child));
+    this.#alive.set(spec.cwd, child);
+    const ended = endingOf(child);
+    const end = async () => {
+      await endChild(child, ended);
+      killMarkedProcesses(spec.cwd);
+      this.#alive.delete(spec.cwd);
+    };
     try {
       const port = await listeningPort(child, spec.onLogLine);
       await answersPing(port);
       // With a port it was started, and so it has a pid.
-      return { pid: child.pid ?? 0, port, ended, end: () => endChild(child, ended) };
+      return { pid: child.pid ?? 0, port, ended, end };
     } catch (error) {
-      await endChild(child, ended);
+      await end();
       throw error;
     }
   }
 
-  /** Kills whatever is alive, at once. For the last moment of this process. */
+  /** Kills everything that was not ended, at once. For the last moment of this process. */
   killAll(): void {
-    for (const child of this.#alive) child.kill('SIGKILL');
+    for (const [mark, child] of this.#alive) {
+      child.kill('SIGKILL');
+      killMarkedProcesses(mark);
+    }
   }
 }
 
