@@ -155,7 +155,10 @@ describe('execd behind commands.run', () => {
 
   test('a removed temporary directory is made again', async () => {
     await using box = await connect();
-    await box.sandbox.commands.run('rm -rf "$TMPDIR"');
+    const [temporary] = texts((await box.sandbox.commands.run('echo "$TMPDIR"')).logs.stdout);
+    // Its own one, not that of the machine.
+    expect(temporary).toMatch(/\/opensandbox-dev-pod\.\w+\/[0-9a-f-]{36}\/tmp$/);
+    await box.sandbox.commands.run(`rm -rf '${temporary}'`);
     const { id } = await box.sandbox.commands.run('echo kept', { background: true });
     await expect
       .poll(async () => (await box.sandbox.commands.getBackgroundCommandLogs(String(id))).content)

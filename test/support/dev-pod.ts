@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** The root of the repository, where the printed lines work. */
-export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
+const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 
 const PROGRAM = `${REPOSITORY}packages/dev-pod/dist/main.js`;
 /** The headline and the three lines to paste. */

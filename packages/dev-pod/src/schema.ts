@@ -35,7 +35,7 @@ export const renewExpirationRequest = z
 export const metadataPatch = z.record(z.string(), z.string().nullable());
 
 /** The states of the lifecycle API that occur here. */
-export const sandboxState = z.enum(['Pending', 'Running', 'Stopping', 'Terminated', 'Failed']);
+const sandboxState = z.enum(['Pending', 'Running', 'Stopping', 'Terminated', 'Failed']);
 
 export type SandboxState = z.infer<typeof sandboxState>;
 
