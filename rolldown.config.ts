@@ -23,4 +23,4 @@ function daemon(name: string): RolldownOptions {
   };
 }
 
-export default defineConfig([daemon('execd')]);
+export default defineConfig([daemon('execd'), daemon('dev-pod')]);

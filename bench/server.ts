@@ -11,7 +11,7 @@ import type { MemoryUsage } from './process-usage.ts';
 
 const REPOSITORY = join(import.meta.dirname, '..');
 const NODE = join(REPOSITORY, 'node_modules', '.bin', 'node');
-const SERVER_MAIN = join('packages', 'execd', 'dist', 'main.js');
+const SERVER_MAIN = join('packages', 'execd', 'dist', 'main.cjs');
 const READY_WITHIN_MS = 10_000;
 const POLL_MS = 20;
 const RESTING_AFTER_MS = 500;

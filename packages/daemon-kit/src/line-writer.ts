@@ -58,7 +58,9 @@ export class LineWriter {
 
   #takeBatch(): Buffer {
     if (this.#dropped > 0) {
-      this.#waiting.push(`${JSON.stringify({ level: 'warn', msg: 'log lines dropped', lines: this.#dropped })}\n`);
+      this.#waiting.push(
+        `${JSON.stringify({ level: 'warn', msg: 'log lines dropped', lines: this.#dropped })}\n`,
+      );
       this.#dropped = 0;
     }
     const batch = Buffer.from(this.#waiting.join(''));

@@ -84,7 +84,10 @@ function findSource(
   return { text: option.default, label: 'default' };
 }
 
-function readFlags(options: Options, argv: readonly string[]): { flags: Map<string, string>; rest: string[] } {
+function readFlags(
+  options: Options,
+  argv: readonly string[],
+): { flags: Map<string, string>; rest: string[] } {
   const end = argv.indexOf('--');
   const own = end < 0 ? argv : argv.slice(0, end);
   const flags = new Map<string, string>();

@@ -37,7 +37,8 @@ export async function startApp(
     retainedBytes: config.outputRetentionBytes,
     backlogBytes: config.outputBacklogBytes,
     memoryBytes: OUTPUT_MEMORY_BYTES,
-    onSpoolFailure: (error) => log.error('command output cannot be written to disk; only the newest is kept', { error }),
+    onSpoolFailure: (error) =>
+      log.error('command output cannot be written to disk; only the newest is kept', { error }),
   });
   const launcher = stack.use(new ChildProcessLauncher());
   const registry = new CommandRegistry(space, {

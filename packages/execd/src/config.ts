@@ -71,7 +71,12 @@ const OPTIONS = {
     default: '',
     help: 'address to listen on; empty for every IPv4 and IPv6 interface',
   }),
-  port: option({ flag: 'port', schema: wholeNumber(0, 65535), default: '44772', help: 'port to listen on, 0 for any' }),
+  port: option({
+    flag: 'port',
+    schema: wholeNumber(0, 65535),
+    default: '44772',
+    help: 'port to listen on, 0 for any',
+  }),
   accessToken: option({
     flag: 'access-token',
     env: 'EXECD_ACCESS_TOKEN',

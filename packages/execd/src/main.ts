@@ -43,7 +43,8 @@ async function serve(config: Config, withoutEffect: readonly string[]): Promise<
     platform: `${process.platform}/${process.arch}`,
     access_token: maskedSecret(config.accessToken),
   });
-  for (const setting of withoutEffect) log.warn('setting accepted but without effect in this version', { setting });
+  for (const setting of withoutEffect)
+    log.warn('setting accepted but without effect in this version', { setting });
   process.on('uncaughtException', (error) => {
     log.error('uncaught exception', { error });
     destination.flush();

@@ -70,7 +70,9 @@ function createHttpServer(onRequest: (request: IncomingMessage, response: Server
     const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
     const body = JSON.stringify({
       code: 'INVALID_REQUEST',
-      message: tooLarge ? `request headers exceed ${MAX_HEADER_BYTES} bytes` : `malformed HTTP request: ${error.message}`,
+      message: tooLarge
+        ? `request headers exceed ${MAX_HEADER_BYTES} bytes`
+        : `malformed HTTP request: ${error.message}`,
     });
     socket.end(
       `HTTP/1.1 ${tooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request'}\r\n` +

@@ -48,7 +48,10 @@ function operation(entry: Route, components: Record<string, unknown>): Record<st
   };
 }
 
-function responseOf(response: ResponseDescription, components: Record<string, unknown>): Record<string, unknown> {
+function responseOf(
+  response: ResponseDescription,
+  components: Record<string, unknown>,
+): Record<string, unknown> {
   const headers = Object.entries(response.headers ?? {}).map(([name, description]) => [
     name,
     { description, schema: { type: 'string' } },
@@ -94,7 +97,11 @@ function jsonSchema(
   io: 'input' | 'output',
   components: Record<string, unknown>,
 ): Record<string, unknown> {
-  const { $schema: _dialect, $defs, ...document } = z.toJSONSchema(schema, {
+  const {
+    $schema: _dialect,
+    $defs,
+    ...document
+  } = z.toJSONSchema(schema, {
     io,
     unrepresentable: 'any',
     override: ({ jsonSchema: node }) => dropIntegerBounds(node as Record<string, unknown>),

@@ -26,9 +26,17 @@ export function json(value: unknown, status = 200): Reply {
  * `text/plain` bytes of a known total length, streamed at the client's pace. A source that ends early cuts the
  * connection, so that no client takes a part for the whole.
  */
-export function textStream(chunks: AsyncIterable<Buffer>, length: number, headers: Record<string, string>): Reply {
+export function textStream(
+  chunks: AsyncIterable<Buffer>,
+  length: number,
+  headers: Record<string, string>,
+): Reply {
   return async (response) => {
-    response.writeHead(200, { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': length, ...headers });
+    response.writeHead(200, {
+      'Content-Type': 'text/plain; charset=utf-8',
+      'Content-Length': length,
+      ...headers,
+    });
     let sent = 0;
     for await (const chunk of chunks) {
       if (response.destroyed) return;
@@ -45,5 +53,7 @@ export async function writable(response: ServerResponse): Promise<void> {
   if (response.destroyed) return;
   const closed = new AbortController();
   const { signal } = closed;
-  await Promise.race([once(response, 'drain', { signal }), once(response, 'close', { signal })]).finally(() => closed.abort());
+  await Promise.race([once(response, 'drain', { signal }), once(response, 'close', { signal })]).finally(() =>
+    closed.abort(),
+  );
 }

@@ -1,11 +1,11 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { ZodType } from 'zod';
 import { ServiceError } from '../service-error.ts';
-import type { Logger } from '../log.ts';
-import { errorBody, sendError } from './error-response.ts';
+import { answerFailure } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
 import type { Reply } from './reply.ts';
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** Turns a request's body into a value, and describes that body in the OpenAPI document. */
 export interface BodyReader<Body> {
@@ -48,14 +48,6 @@ export interface Route {
   readonly body: BodyReader<unknown> | undefined;
   readonly responses: Record<number, ResponseDescription>;
   serve(exchange: Exchange, params: Record<string, unknown>): Promise<void>;
-}
-
-/** One request with its answer and the fields that its log line gets. */
-export interface Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly notes: Record<string, unknown>;
-  readonly log: Logger;
 }
 
 interface RouteDefinition<Params, Query, Body> {
@@ -136,15 +128,4 @@ function readQuery(request: IncomingMessage): Record<string, string | string[]> 
     else values[key] = [earlier, value];
   }
   return values;
-}
-
-/** Answers what was thrown, and logs the errors that are ours. */
-export function answerFailure({ request, response, notes, log }: Exchange, error: unknown): void {
-  if (response.destroyed) return;
-  const { body } = errorBody(error);
-  notes['code'] = body['code'];
-  if (!(error instanceof ServiceError)) {
-    log.error('request failed unexpectedly', { method: request.method, error });
-  }
-  sendError(response, error);
 }

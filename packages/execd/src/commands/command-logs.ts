@@ -27,7 +27,7 @@ async function* readSlice(
   unfinished: Buffer,
 ): AsyncGenerator<Buffer> {
   await using reader = log.readFromOffset(start);
-  for (let next = start; next < complete; ) {
+  for (let next = start; next < complete;) {
     const entries = await reader.available();
     if (entries.length === 0) return;
     for (const { position, block } of entries) {

@@ -15,7 +15,12 @@ export class CommandRunner {
   readonly #environment: BaseEnvironment;
   readonly #shell: Shell;
 
-  constructor(registry: CommandRegistry, launcher: ProcessLauncher, environment: BaseEnvironment, shell: Shell) {
+  constructor(
+    registry: CommandRegistry,
+    launcher: ProcessLauncher,
+    environment: BaseEnvironment,
+    shell: Shell,
+  ) {
     this.#registry = registry;
     this.#launcher = launcher;
     this.#environment = environment;

@@ -4,7 +4,13 @@ import type { KillCause, Outcome } from '../execution/outcome.ts';
 import type { OutputLog } from '../output/output-log.ts';
 import type { ProcessOutput } from '../output/process-output.ts';
 import { LaunchError } from '../os/process-launcher.ts';
-import type { LaunchSpec, LaunchedProcess, ProcessExit, ProcessLauncher, SignalScope } from '../os/process-launcher.ts';
+import type {
+  LaunchSpec,
+  LaunchedProcess,
+  ProcessExit,
+  ProcessLauncher,
+  SignalScope,
+} from '../os/process-launcher.ts';
 import type { CommandRequest } from './schema.ts';
 
 /** From TERM to KILL at an interrupt (contract §3.3). */

@@ -22,7 +22,8 @@ export type LaunchPlan = Omit<LaunchSpec, 'file' | 'argv'>;
 
 /** Checks what the request asks of the system. Throws a ServiceError for a working directory that cannot be used. */
 export function planLaunch(request: CommandRequest, base: Environment): LaunchPlan {
-  const cwd = request.cwd === '' ? undefined : resolveWorkingDirectory(request.cwd, { ...base, ...request.envs });
+  const cwd =
+    request.cwd === '' ? undefined : resolveWorkingDirectory(request.cwd, { ...base, ...request.envs });
   return {
     environment: { ...base, ...(cwd === undefined ? {} : { PWD: resolve(cwd) }), ...request.envs },
     cwd,
@@ -33,7 +34,12 @@ export function planLaunch(request: CommandRequest, base: Environment): LaunchPl
 }
 
 /** Adds id and program. Throws a LaunchError when argv names none that can be found (addendum A2.1). */
-export function launchSpec(plan: LaunchPlan, id: string, { program }: CommandRequest, shell: Shell): LaunchSpec {
+export function launchSpec(
+  plan: LaunchPlan,
+  id: string,
+  { program }: CommandRequest,
+  shell: Shell,
+): LaunchSpec {
   const environment = { ...plan.environment, [EXECUTION_COOKIE]: id };
   if ('commandLine' in program) {
     return { ...plan, environment, file: shell.file, argv: [shell.name, '-c', program.commandLine] };

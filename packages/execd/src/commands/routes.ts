@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { jsonBody } from '@pod-agent/daemon-kit/http/json-body';
 import { empty, json, textStream } from '@pod-agent/daemon-kit/http/reply';
 import type { Reply } from '@pod-agent/daemon-kit/http/reply';
 import { route } from '@pod-agent/daemon-kit/http/route';
@@ -9,7 +10,6 @@ import { streamEventSchema } from '../execution/event-schema.ts';
 import { executionEvents, newestOrdinal, oldestOrdinal } from '../execution/execution-events.ts';
 import { errorResponse } from '../http/error-schema.ts';
 import { eventStream } from '../http/event-stream.ts';
-import { jsonBody } from '../http/json-body.ts';
 import { rawBody } from '../http/raw-body.ts';
 import { backgroundEvents } from './background-events.ts';
 import { sliceLog } from './command-logs.ts';
@@ -106,7 +106,8 @@ function interruptRoute({ registry }: CommandServices): Route {
     path: '/command',
     tag: TAG,
     summary: 'Interrupt a command',
-    description: 'TERM to everything that came from it, KILL after 3 s to what is left. Answers when it has ended.',
+    description:
+      'TERM to everything that came from it, KILL after 3 s to what is left. Answers when it has ended.',
     query: z.object({ id: z.string().optional().describe('id of the command, from its init event') }),
     responses: {
       200: { description: 'The command has ended' },
@@ -157,14 +158,17 @@ function logsRoute({ registry }: CommandServices): Route {
     summary: 'Raw output of a background command',
     description: 'Bytes from the cursor to the current end; the header is the next cursor (contract §3.5).',
     params: commandParams,
-    query: z.object({ cursor: z.string().optional().describe('byte offset; 0 when missing or not a number') }),
+    query: z.object({
+      cursor: z.string().optional().describe('byte offset; 0 when missing or not a number'),
+    }),
     responses: {
       200: {
         description: 'Output',
         contentType: 'text/plain',
         headers: {
           'EXECD-COMMANDS-TAIL-CURSOR': 'the next cursor',
-          'EXECD-COMMANDS-LOG-START': 'offset of the first byte; later than the cursor when output was dropped',
+          'EXECD-COMMANDS-LOG-START':
+            'offset of the first byte; later than the cursor when output was dropped',
         },
       },
       400: errorResponse('No such command, not a background command, or a negative cursor'),
@@ -211,7 +215,11 @@ function eventsRoute({ registry }: CommandServices): Route {
       const after = lastSeenId(query.after, request);
       const newest = newestOrdinal(command, command.ending !== undefined);
       if (after > newest) {
-        throw new ServiceError('invalid-argument', 'INVALID_REQUEST', `no event ${after}: the newest is ${newest}`);
+        throw new ServiceError(
+          'invalid-argument',
+          'INVALID_REQUEST',
+          `no event ${after}: the newest is ${newest}`,
+        );
       }
       if (after === newest && command.ending) return noContent;
       requireRetained(command, after);

@@ -26,14 +26,18 @@ const requestFields = z.object({
     .describe('a program and its arguments, run without a shell; instead of `command`'),
   cwd: orZero(z.string(), '').describe('working directory; `~` and `$VAR` are expanded; it must exist'),
   background: orZero(z.boolean(), false).describe('answer at once, the command goes on'),
-  timeout: orZero(z.int(), 0).describe('ms after which everything that the command started is killed; 0 for never'),
+  timeout: orZero(z.int(), 0).describe(
+    'ms after which everything that the command started is killed; 0 for never',
+  ),
   uid: unsigned32.nullish().describe('user to run as'),
   gid: unsigned32.nullish().describe('group to run as; needs uid'),
   envs: z
     .record(z.string(), z.string().nullable())
     .nullish()
     .describe('variables of this command; null reads as an empty value'),
-  stdin: orZero(z.boolean(), false).describe('keep stdin open for POST /command/{id}/stdin; else it is empty'),
+  stdin: orZero(z.boolean(), false).describe(
+    'keep stdin open for POST /command/{id}/stdin; else it is empty',
+  ),
 });
 
 type RequestFields = z.output<typeof requestFields>;
@@ -61,12 +65,16 @@ export const runCommandRequest = z
 
 function checkRequest(fields: RequestFields, context: z.RefinementCtx): void {
   const { argv, command, gid, uid, timeout } = fields;
-  if ((argv === undefined) === (command === undefined)) context.addIssue({ code: 'custom', message: REQUIRED });
+  if ((argv === undefined) === (command === undefined))
+    context.addIssue({ code: 'custom', message: REQUIRED });
   else if (argv === undefined && !command) context.addIssue({ code: 'custom', message: REQUIRED });
   else if (argv === null) context.addIssue({ code: 'custom', message: REQUIRED });
-  else if (argv && !argv[0]) context.addIssue(validationIssue('argv must start with a non-empty program name'));
-  else if (argv?.some((element) => element.includes('\0'))) context.addIssue(validationIssue('argv must not contain NUL'));
-  else if (gid != null && uid == null) context.addIssue(validationIssue('uid is required when gid is provided'));
+  else if (argv && !argv[0])
+    context.addIssue(validationIssue('argv must start with a non-empty program name'));
+  else if (argv?.some((element) => element.includes('\0')))
+    context.addIssue(validationIssue('argv must not contain NUL'));
+  else if (gid != null && uid == null)
+    context.addIssue(validationIssue('uid is required when gid is provided'));
   else if (timeout < 0) context.addIssue(validationIssue('timeout must not be negative'));
 }
 

@@ -24,6 +24,9 @@ export const streamEventSchema = z
       }),
     }),
   ])
-  .meta({ id: 'StreamEvent', description: 'One event of an execution, `error` or `execution_complete` being the last.' });
+  .meta({
+    id: 'StreamEvent',
+    description: 'One event of an execution, `error` or `execution_complete` being the last.',
+  });
 
 export type StreamEvent = z.infer<typeof streamEventSchema>;

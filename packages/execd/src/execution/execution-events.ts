@@ -30,13 +30,19 @@ const FIRST_OUTPUT_ORDINAL = 2;
  * The events of an execution, from the past as they were and then live: `init`, output in order, and exactly one
  * ending (contract §2.3). The same request always gives the same events.
  */
-export async function* executionEvents(execution: Execution, request: EventsRequest): AsyncGenerator<EventChunk> {
+export async function* executionEvents(
+  execution: Execution,
+  request: EventsRequest,
+): AsyncGenerator<EventChunk> {
   const { framing, after, signal } = request;
   const seenOutput = Math.max(0, after - INIT_ORDINAL);
   await using reader = execution.log.readAfterEvents(seenOutput);
   if (after < INIT_ORDINAL) yield eventChunk(encodeEvent(initEvent(execution), framing, INIT_ORDINAL), false);
   if (execution.log.start.events > seenOutput) {
-    yield eventChunk(encodeEvent(lostEvent(new OutputLostError('output was dropped before it was read')), framing), true);
+    yield eventChunk(
+      encodeEvent(lostEvent(new OutputLostError('output was dropped before it was read')), framing),
+      true,
+    );
     return;
   }
   while (!signal.aborted) {
@@ -82,7 +88,11 @@ export function endingEvent({ outcome, durationMs, endedAt }: Ending): StreamEve
   return {
     type: 'error',
     timestamp: endedAt,
-    error: { ename: 'CommandExecError', evalue: errorValueOf(outcome), traceback: [error, ...causeLines(outcome)] },
+    error: {
+      ename: 'CommandExecError',
+      evalue: errorValueOf(outcome),
+      traceback: [error, ...causeLines(outcome)],
+    },
   };
 }
 

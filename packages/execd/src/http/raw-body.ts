@@ -7,6 +7,7 @@ export function rawBody(): BodyReader<AsyncIterable<Buffer>> {
     contentType: 'application/octet-stream',
     schema: undefined,
     required: false,
-    read: (request: Readable) => Promise.resolve(request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>),
+    read: (request: Readable) =>
+      Promise.resolve(request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>),
   };
 }

@@ -111,7 +111,11 @@ function mergedCommand({ file, argv, mergeOutput }: LaunchSpec): {
   stderr: 'pipe' | 'ignore';
 } {
   if (!mergeOutput || !existsSync(MERGING_SHELL)) return { file, argv, stderr: 'pipe' };
-  return { file: MERGING_SHELL, argv: ['sh', '-c', 'exec "$@" 2>&1', 'sh', file, ...argv.slice(1)], stderr: 'ignore' };
+  return {
+    file: MERGING_SHELL,
+    argv: ['sh', '-c', 'exec "$@" 2>&1', 'sh', file, ...argv.slice(1)],
+    stderr: 'ignore',
+  };
 }
 
 function signalChild(

@@ -28,7 +28,7 @@ export function parseEnvironmentFile(
   const lines = text.split('\n');
   const values: Record<string, string> = {};
   const skipped: SkippedLine[] = [];
-  for (let index = 0; index < lines.length; ) {
+  for (let index = 0; index < lines.length;) {
     const line = (lines[index] ?? '').trim();
     const separator = line.indexOf('=');
     const key = line.slice(0, Math.max(0, separator)).trim();
@@ -55,7 +55,8 @@ function parseValue(
   const line = lines[index] ?? '';
   const raw = line.slice(line.indexOf('=') + 1).trimStart();
   const quote = raw[0];
-  if (quote !== '"' && quote !== "'") return { value: expand(raw.trimEnd(), environment), nextLine: index + 1 };
+  if (quote !== '"' && quote !== "'")
+    return { value: expand(raw.trimEnd(), environment), nextLine: index + 1 };
   const following = [raw.slice(1), ...lines.slice(index + 1)].join('\n');
   const end = closingQuote(following, quote);
   if (end < 0) return { reason: 'unterminated quote', nextLine: index + 1 };

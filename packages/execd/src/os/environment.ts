@@ -19,7 +19,9 @@ export class BaseEnvironment {
   /** `own` is the daemon's environment at its start. */
   constructor(own: Readonly<Record<string, string | undefined>>, log: Logger) {
     const secrets: readonly string[] = SECRET_VARIABLES;
-    const visible = Object.entries(own).filter(([name, value]) => value !== undefined && !secrets.includes(name));
+    const visible = Object.entries(own).filter(
+      ([name, value]) => value !== undefined && !secrets.includes(name),
+    );
     this.#own = Object.fromEntries(visible) as Environment;
     this.#file = own['EXECD_ENVS'] || undefined;
     this.#log = log;
@@ -46,7 +48,8 @@ export class BaseEnvironment {
 
   #merge(path: string): Environment {
     const { values, skipped } = parseEnvironmentFile(readFileSync(path, 'utf8'), this.#own);
-    for (const { line, reason } of skipped) this.#log.warn('line of EXECD_ENVS skipped', { path, line, reason });
+    for (const { line, reason } of skipped)
+      this.#log.warn('line of EXECD_ENVS skipped', { path, line, reason });
     return { ...this.#own, ...values };
   }
 

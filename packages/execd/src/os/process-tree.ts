@@ -52,10 +52,11 @@ function findTree(leader: number, cookie: string | undefined): ProcessEntry[] {
   const processes = listProcesses();
   const members = new Set([leader]);
   for (const entry of processes) {
-    if (entry.session === leader || entry.group === leader || carriesCookie(entry.pid, cookie)) members.add(entry.pid);
+    if (entry.session === leader || entry.group === leader || carriesCookie(entry.pid, cookie))
+      members.add(entry.pid);
   }
   // Children may stand before their parents in the list, so go on until a pass adds nobody.
-  for (let before = 0; before !== members.size; ) {
+  for (let before = 0; before !== members.size;) {
     before = members.size;
     for (const entry of processes) if (members.has(entry.parent)) members.add(entry.pid);
   }

@@ -14,7 +14,8 @@ const AFTER_CR_FLAG = 2;
 export function encodeRecordHeader(block: OutputBlock): Buffer {
   const header = Buffer.alloc(RECORD_HEADER_BYTES);
   header[0] = block.stream === 'stderr' ? STDERR_FLAG : 0;
-  header[1] = (block.kind === 'fragment' ? FRAGMENT_FLAG : 0) | (block.afterCarriageReturn ? AFTER_CR_FLAG : 0);
+  header[1] =
+    (block.kind === 'fragment' ? FRAGMENT_FLAG : 0) | (block.afterCarriageReturn ? AFTER_CR_FLAG : 0);
   header.writeUInt32LE(block.bytes.length, 4);
   header.writeUInt32LE(block.eventCount, 8);
   header.writeDoubleLE(block.timestamp, 12);

@@ -145,7 +145,7 @@ async function writeFully(file: FileHandle | undefined, buffers: Buffer[], posit
   if (bytesWritten === size) return;
   // A short write: what is left goes out on its own, and ENOSPC shows there.
   const rest = Buffer.concat(buffers).subarray(bytesWritten);
-  for (let done = 0; done < rest.length; ) {
+  for (let done = 0; done < rest.length;) {
     const result = await file.write(rest, done, rest.length - done, position + bytesWritten + done);
     done += result.bytesWritten;
   }

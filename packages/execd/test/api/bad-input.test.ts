@@ -32,9 +32,18 @@ test.each([
   ['{"command":"true","gid":1}', `${VALIDATION}uid is required when gid is provided`],
   ['{"command":"true","envs":{"A":1}}', `${PARSE}envs.A: `],
   ['{"command":"true","envs":[]}', `${PARSE}envs: `],
-  ['{"command":"true","cwd":"/no/such/place"}', `${VALIDATION}working directory does not exist: /no/such/place: stat /no/such/place: no such file or directory`],
-  ['{"command":"true","cwd":"/etc/passwd"}', `${VALIDATION}working directory path is not a directory: /etc/passwd`],
-  ['{"command":"true","cwd":"$NO_SUCH_V"}', `${VALIDATION}cannot resolve working directory "$NO_SUCH_V": path references undefined environment variables: NO_SUCH_V`],
+  [
+    '{"command":"true","cwd":"/no/such/place"}',
+    `${VALIDATION}working directory does not exist: /no/such/place: stat /no/such/place: no such file or directory`,
+  ],
+  [
+    '{"command":"true","cwd":"/etc/passwd"}',
+    `${VALIDATION}working directory path is not a directory: /etc/passwd`,
+  ],
+  [
+    '{"command":"true","cwd":"$NO_SUCH_V"}',
+    `${VALIDATION}cannot resolve working directory "$NO_SUCH_V": path references undefined environment variables: NO_SUCH_V`,
+  ],
 ])('contract §3.1: POST /command %s is 400', async (body, message) => {
   await using execd = await startExecd();
   const response = await execd.request('POST', '/command', body);
@@ -47,7 +56,9 @@ test.each([
 test('contract §1.4: the first JSON value counts, keys match in any case, the content type does not matter', async () => {
   await using execd = await startExecd();
   const body = '{"command":"echo $A","ENVS":{"A":"b"},"unknown":1,"cwd":null} trailing';
-  const response = await execd.request('POST', '/command', body, { headers: { 'content-type': 'text/plain' } });
+  const response = await execd.request('POST', '/command', body, {
+    headers: { 'content-type': 'text/plain' },
+  });
   expect(response.status).toBe(200);
   expect(await response.text()).toContain('"text":"b"');
 });
@@ -82,16 +93,14 @@ test.each([
   expect(body.message).toContain(message);
 });
 
-test.each([
-  [{ signal: 'NOPE' }],
-  [{ signal: 0 }],
-  [{ signal: 'TERM', scope: 'world' }],
-  [{}],
-])('POST /command/{id}/signal %j is 400', async (body) => {
-  await using execd = await startExecd();
-  const response = await execd.request('POST', '/command/any/signal', body);
-  expect([response.status, await response.json()]).toMatchObject([400, { code: 'INVALID_REQUEST_BODY' }]);
-});
+test.each([[{ signal: 'NOPE' }], [{ signal: 0 }], [{ signal: 'TERM', scope: 'world' }], [{}]])(
+  'POST /command/{id}/signal %j is 400',
+  async (body) => {
+    await using execd = await startExecd();
+    const response = await execd.request('POST', '/command/any/signal', body);
+    expect([response.status, await response.json()]).toMatchObject([400, { code: 'INVALID_REQUEST_BODY' }]);
+  },
+);
 
 test('contract §3.3: interrupting a finished command is 500', async () => {
   await using execd = await startExecd();
@@ -125,13 +134,21 @@ test('contract §1.6: a slash too many or too few is a redirect to the route', a
 test('contract §1.1: without the token everything but /ping is 401, and the server’s secret is compared whole', async () => {
   await using execd = await startExecd(['--access-token', 'secret-token']);
   const get = (path: string, token?: string) =>
-    execd.request('GET', path, undefined, token === undefined ? {} : { headers: { 'x-execd-access-token': token } });
+    execd.request(
+      'GET',
+      path,
+      undefined,
+      token === undefined ? {} : { headers: { 'x-execd-access-token': token } },
+    );
   expect((await get('/ping')).status).toBe(200);
   const message = 'Unauthorized: invalid or missing header X-EXECD-ACCESS-TOKEN';
   for (const path of ['/command', '/nowhere', '/ping/']) {
     for (const token of [undefined, '', 'secret', 'secret-token-and-more']) {
       const response = await get(path, token);
-      expect([response.status, await response.json()]).toEqual([401, { code: 'UNAUTHORIZED', message, error: message }]);
+      expect([response.status, await response.json()]).toEqual([
+        401,
+        { code: 'UNAUTHORIZED', message, error: message },
+      ]);
     }
   }
   expect((await get('/command', 'secret-token')).status).toBe(200);
@@ -155,7 +172,10 @@ test('a working directory that may not be entered is an error event, not a crash
   await using directory = await temporaryDirectory();
   await writeFile(`${directory.path}/file`, '');
   await using execd = await startExecd();
-  const response = await execd.request('POST', '/command', { command: 'pwd', cwd: `${directory.path}/file/below` });
+  const response = await execd.request('POST', '/command', {
+    command: 'pwd',
+    cwd: `${directory.path}/file/below`,
+  });
   expect(response.status).toBe(400);
   expect(await response.json()).toMatchObject({ code: 'INVALID_REQUEST_BODY' });
 });

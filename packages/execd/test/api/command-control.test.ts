@@ -34,7 +34,10 @@ async function finished(execd: Execd, id: string): Promise<Status> {
 
 test('contract §3.2: a background command answers at once and is followed by status and logs', async () => {
   await using execd = await startExecd();
-  const events = await execd.run({ command: 'echo one; echo two >&2; sleep 0.2; printf three', background: true });
+  const events = await execd.run({
+    command: 'echo one; echo two >&2; sleep 0.2; printf three',
+    background: true,
+  });
   expect(events.map(({ type }) => type)).toEqual(['init', 'execution_complete']);
   const id = idOf(events);
   const running = await statusOf(execd, id);
@@ -51,7 +54,10 @@ test('contract §3.5: the cursor counts bytes; nothing new is an empty body and 
   const id = await startBackground(execd, { command: "printf 'äöü\\n12345'; sleep 300" });
   const read = async (cursor: string) => {
     const response = await execd.request('GET', `/command/${id}/logs?cursor=${cursor}`);
-    return { next: response.headers.get('execd-commands-tail-cursor'), bytes: Buffer.from(await response.arrayBuffer()) };
+    return {
+      next: response.headers.get('execd-commands-tail-cursor'),
+      bytes: Buffer.from(await response.arrayBuffer()),
+    };
   };
   while ((await read('0')).next !== '12') await delay(10);
   expect((await read('1')).bytes).toEqual(Buffer.from('äöü\n12345').subarray(1));
@@ -79,7 +85,9 @@ test('contract §3.2: a background command that cannot start has a record with e
 
 test('contract §3.3: an interrupt ends the stream and everything that the command started', async () => {
   await using execd = await startExecd();
-  const stream = await openStream(execd, { command: 'setsid sleep 305 & (sleep 306 &) ; echo up; sleep 307' });
+  const stream = await openStream(execd, {
+    command: 'setsid sleep 305 & (sleep 306 &) ; echo up; sleep 307',
+  });
   const { id } = stream;
   await stream.until('up');
   const answer = await execd.request('DELETE', `/command?id=${id}`);
@@ -90,15 +98,26 @@ test('contract §3.3: an interrupt ends the stream and everything that the comma
   });
   const left = await execd.run({ command: "ps -eo args | grep -E '^sleep 30[567]$' | wc -l" });
   expect(texts(left)).toEqual(['0']);
-  expect(await statusOf(execd, id)).toMatchObject({ exit_code: -1, signal: 'SIGTERM', killed_by: 'interrupt' });
+  expect(await statusOf(execd, id)).toMatchObject({
+    exit_code: -1,
+    signal: 'SIGTERM',
+    killed_by: 'interrupt',
+  });
 });
 
 test('contract §3.3: a command that ignores TERM is killed', async () => {
   await using execd = await startExecd();
-  const id = await startBackground(execd, { command: "trap '' TERM; echo ready; while :; do sleep 0.1; done" });
-  while (!(await (await execd.request('GET', `/command/${id}/logs`)).text()).includes('ready')) await delay(10);
+  const id = await startBackground(execd, {
+    command: "trap '' TERM; echo ready; while :; do sleep 0.1; done",
+  });
+  while (!(await (await execd.request('GET', `/command/${id}/logs`)).text()).includes('ready'))
+    await delay(10);
   expect((await execd.request('DELETE', `/command?id=${id}`)).status).toBe(200);
-  expect(await statusOf(execd, id)).toMatchObject({ running: false, signal: 'SIGKILL', killed_by: 'interrupt' });
+  expect(await statusOf(execd, id)).toMatchObject({
+    running: false,
+    signal: 'SIGKILL',
+    killed_by: 'interrupt',
+  });
 });
 
 test.each([
@@ -130,9 +149,13 @@ test('signals reach the leader, the group or the tree', async () => {
   const id = await startBackground(execd, { command });
   const log = async () => (await execd.request('GET', `/command/${id}/logs`)).text();
   while (!(await log()).includes('ready')) await delay(10);
-  expect((await execd.request('POST', `/command/${id}/signal`, { signal: 'USR1', scope: 'leader' })).status).toBe(200);
+  expect(
+    (await execd.request('POST', `/command/${id}/signal`, { signal: 'USR1', scope: 'leader' })).status,
+  ).toBe(200);
   while (!(await log()).includes('got-usr1')) await delay(10);
-  expect((await execd.request('POST', `/command/${id}/signal`, { signal: 9, scope: 'tree' })).status).toBe(200);
+  expect((await execd.request('POST', `/command/${id}/signal`, { signal: 9, scope: 'tree' })).status).toBe(
+    200,
+  );
   expect(await finished(execd, id)).toMatchObject({ signal: 'SIGKILL', killed_by: 'signal' });
   const late = await execd.request('POST', `/command/${id}/signal`, { signal: 'TERM' });
   expect([late.status, await late.json()]).toMatchObject([409, { code: 'COMMAND_NOT_RUNNING' }]);
@@ -143,7 +166,9 @@ test('stdin takes any bytes in several requests and is closed on demand', async 
   const id = await startBackground(execd, { argv: ['sha256sum'], stdin: true });
   const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 256));
   expect((await execd.request('POST', `/command/${id}/stdin`, bytes.subarray(0, 1000))).status).toBe(200);
-  expect((await execd.request('POST', `/command/${id}/stdin?close=true`, bytes.subarray(1000))).status).toBe(200);
+  expect((await execd.request('POST', `/command/${id}/stdin?close=true`, bytes.subarray(1000))).status).toBe(
+    200,
+  );
   await finished(execd, id);
   const { createHash } = await import('node:crypto');
   const digest = createHash('sha256').update(bytes).digest('hex');

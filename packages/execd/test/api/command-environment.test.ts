@@ -27,7 +27,11 @@ test('contract §13.3: the EXECD_ENVS file is read again when it changed, and re
 });
 
 test('contract §19: no child sees the tokens', async () => {
-  await using execd = await startExecd([], { ...process.env, EXECD_ACCESS_TOKEN: '', JUPYTER_TOKEN: 'jt-secret' });
+  await using execd = await startExecd([], {
+    ...process.env,
+    EXECD_ACCESS_TOKEN: '',
+    JUPYTER_TOKEN: 'jt-secret',
+  });
   expect(texts(await execd.run({ command: 'env | grep -c -e jt-secret -e ACCESS_TOKEN' }))).toEqual(['0']);
 });
 
@@ -51,20 +55,27 @@ test('contract §3.1: bash runs the command, or sh where there is no bash', asyn
   expect(texts(await withSh.run({ command: 'echo ${BASH_VERSION:-none} $0' }))).toEqual(['none sh']);
 });
 
-test.skipIf(!isRoot)('contract §3.1: uid and gid; a uid alone takes its primary group, 0 when it is unknown', async () => {
-  await using execd = await startExecd();
-  const command = 'echo $(id -u) $(id -g)';
-  expect(texts(await execd.run({ command, uid: 65_534 }))).toEqual(['65534 65534']);
-  expect(texts(await execd.run({ command, uid: 1234, gid: 4321 }))).toEqual(['1234 4321']);
-  expect(texts(await execd.run({ command, uid: 54_321 }))).toEqual(['54321 0']);
-  expect(texts(await execd.run({ command, uid: 0 }))).toEqual(['0 0']);
-});
+test.skipIf(!isRoot)(
+  'contract §3.1: uid and gid; a uid alone takes its primary group, 0 when it is unknown',
+  async () => {
+    await using execd = await startExecd();
+    const command = 'echo $(id -u) $(id -g)';
+    expect(texts(await execd.run({ command, uid: 65_534 }))).toEqual(['65534 65534']);
+    expect(texts(await execd.run({ command, uid: 1234, gid: 4321 }))).toEqual(['1234 4321']);
+    expect(texts(await execd.run({ command, uid: 54_321 }))).toEqual(['54321 0']);
+    expect(texts(await execd.run({ command, uid: 0 }))).toEqual(['0 0']);
+  },
+);
 
 test('addendum A2.1: argv runs a program without a shell, its name looked up in the PATH of the request', async () => {
   await using directory = await temporaryDirectory();
   await writeFile(`${directory.path}/tool`, '#!/bin/sh\necho "tool got [$1] [$2]"\n', { mode: 0o755 });
   await using execd = await startExecd();
-  expect(texts(await execd.run({ argv: ['printf', '%s\\n', 'a b', '$HOME', ''] }))).toEqual(['a b', '$HOME', '\n']);
+  expect(texts(await execd.run({ argv: ['printf', '%s\\n', 'a b', '$HOME', ''] }))).toEqual([
+    'a b',
+    '$HOME',
+    '\n',
+  ]);
   const envs = { PATH: `${directory.path}:/usr/bin:/bin` };
   expect(texts(await execd.run({ argv: ['tool', 'x y', ''], envs }))).toEqual(['tool got [x y] []']);
   expect(texts(await execd.run({ argv: ['./tool', '1'], cwd: directory.path }))).toEqual(['tool got [1] []']);
@@ -75,7 +86,9 @@ test('addendum A2.1: a program that is not there is an error event, and leaves n
   const events = await execd.run({ argv: ['no-such-program'] });
   const message = 'exec: "no-such-program": executable file not found in $PATH';
   expect(events.map(({ type }) => type)).toEqual(['init', 'error']);
-  expect(events[1]).toMatchObject({ error: { ename: 'CommandExecError', evalue: message, traceback: [message] } });
+  expect(events[1]).toMatchObject({
+    error: { ename: 'CommandExecError', evalue: message, traceback: [message] },
+  });
   const [init] = events;
   const id = init?.type === 'init' ? init.text : '';
   expect((await execd.request('GET', `/command/status/${id}`)).status).toBe(404);

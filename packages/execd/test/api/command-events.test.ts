@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { idOf, openStream, parseEvents, readEvents, startExecd, texts } from '../support/execd.ts';
+import type { StreamEvent } from '../../src/execution/event-schema.ts';
+import { idOf, openStream, readEvents, startExecd, texts } from '../support/execd.ts';
 
 /** `id` → event of an SSE body. */
 function byId(body: string): Map<number, string> {
@@ -9,7 +10,9 @@ function byId(body: string): Map<number, string> {
 
 test('events are replayed as standard SSE with ids that have no gap', async () => {
   await using execd = await startExecd();
-  const original = await execd.run({ command: 'for i in 1 2 3; do echo $i; echo e$i >&2; sleep 0.01; done; exit 3' });
+  const original = await execd.run({
+    command: 'for i in 1 2 3; do echo $i; echo e$i >&2; sleep 0.01; done; exit 3',
+  });
   const response = await execd.request('GET', `/command/${idOf(original)}/events`);
   expect(response.headers.get('content-type')).toBe('text/event-stream');
   const frames = byId(await response.text());
@@ -25,9 +28,9 @@ test('a reader goes on behind the id that it saw, by query or by Last-Event-ID',
     const byQuery = await readEvents(await execd.request('GET', `/command/${id}/events?after=${after}`));
     expect(byQuery).toEqual(original.slice(after));
     const headers = { 'last-event-id': String(after) };
-    expect(await readEvents(await execd.request('GET', `/command/${id}/events`, undefined, { headers }))).toEqual(
-      original.slice(after),
-    );
+    expect(
+      await readEvents(await execd.request('GET', `/command/${id}/events`, undefined, { headers })),
+    ).toEqual(original.slice(after));
   }
   expect((await execd.request('GET', `/command/${id}/events?after=52`)).status).toBe(204);
   const beyond = await execd.request('GET', `/command/${id}/events?after=53`);
@@ -56,13 +59,16 @@ test('fifty cuts in the middle of the output lose and repeat nothing', async () 
     }
   }
   const rest = byId(await (await execd.request('GET', `/command/${id}/events?after=${after}`)).text());
-  const all = [...seen, ...rest.values()].map((data) => JSON.parse(data) as ReturnType<typeof parseEvents>[number]);
+  const all = [...seen, ...rest.values()].map((data) => JSON.parse(data) as StreamEvent);
   expect(texts(all)).toEqual([...Array.from({ length: 200_000 }, (_, index) => String(index + 1)), 'err']);
 });
 
 test('readers that come while the command runs see the past and then the present', async () => {
   await using execd = await startExecd();
-  const stream = await openStream(execd, { command: 'echo past; read line; echo "present $line"', stdin: true });
+  const stream = await openStream(execd, {
+    command: 'echo past; read line; echo "present $line"',
+    stdin: true,
+  });
   await stream.until('past');
   const readers = Array.from({ length: 5 }, async () =>
     readEvents(await execd.request('GET', `/command/${stream.id}/events`)),
@@ -114,7 +120,9 @@ test('the same Idempotency-Key and body give the same execution and its events f
   expect(await readEvents(await execd.request('POST', '/command', body, { headers }))).toEqual(events);
   const other = await execd.request('POST', '/command', { command: 'echo other' }, { headers });
   expect([other.status, await other.json()]).toMatchObject([409, { code: 'IDEMPOTENCY_KEY_REUSED' }]);
-  const bad = await execd.request('POST', '/command', body, { headers: { 'idempotency-key': 'x'.repeat(256) } });
+  const bad = await execd.request('POST', '/command', body, {
+    headers: { 'idempotency-key': 'x'.repeat(256) },
+  });
   expect([bad.status, await bad.json()]).toMatchObject([400, { code: 'INVALID_REQUEST' }]);
 });
 

@@ -115,16 +115,23 @@ test('the command leads a process group and session of its own', async () => {
 test('contract §2.6: the command goes on when its client leaves', async () => {
   await using execd = await startExecd();
   const client = new AbortController();
-  const response = await execd.request('POST', '/command', { command: 'echo a; sleep 0.3; echo b; exit 4' }, {
-    signal: client.signal,
-  });
+  const response = await execd.request(
+    'POST',
+    '/command',
+    { command: 'echo a; sleep 0.3; echo b; exit 4' },
+    {
+      signal: client.signal,
+    },
+  );
   const reader = response.body?.getReader();
   const first = await reader?.read();
   const id = /"text":"([0-9a-f]{32})"/.exec(Buffer.from(first?.value ?? []).toString())?.[1] ?? '';
   client.abort();
   const events = await readEvents(await execd.request('GET', `/command/${id}/events`));
   expect(texts(events)).toEqual(['a', 'b']);
-  const status = (await (await execd.request('GET', `/command/status/${id}`)).json()) as { exit_code: number };
+  const status = (await (await execd.request('GET', `/command/status/${id}`)).json()) as {
+    exit_code: number;
+  };
   expect(status.exit_code).toBe(4);
 });
 
@@ -132,7 +139,11 @@ test('a timeout kills the command with its children and names itself in the trac
   await using execd = await startExecd();
   const events = await execd.run({ command: 'setsid sleep 301 & sleep 302 & sleep 303', timeout: 200 });
   expect(events.at(-1)).toMatchObject({
-    error: { ename: 'CommandExecError', evalue: '-1', traceback: ['signal: killed', 'timed out after 200ms'] },
+    error: {
+      ename: 'CommandExecError',
+      evalue: '-1',
+      traceback: ['signal: killed', 'timed out after 200ms'],
+    },
   });
   const left = await execd.run({ command: "ps -eo args | grep -E '^sleep 30[123]$' | wc -l" });
   expect(texts(left)).toEqual(['0']);
@@ -140,8 +151,12 @@ test('a timeout kills the command with its children and names itself in the trac
 
 test('a hundred commands at once all get their own output', async () => {
   await using execd = await startExecd();
-  const runs = Array.from({ length: 100 }, (_, index) => execd.run({ command: `echo ${index}; exit ${index}` }));
+  const runs = Array.from({ length: 100 }, (_, index) =>
+    execd.run({ command: `echo ${index}; exit ${index}` }),
+  );
   const all = await Promise.all(runs);
-  expect(all.map((events) => texts(events)[0])).toEqual(Array.from({ length: 100 }, (_, index) => String(index)));
+  expect(all.map((events) => texts(events)[0])).toEqual(
+    Array.from({ length: 100 }, (_, index) => String(index)),
+  );
   expect(all[42]?.at(-1)).toMatchObject({ error: { evalue: '42' } });
 });

@@ -76,7 +76,11 @@ export interface OpenStream {
 }
 
 /** Runs a command and returns once its id is known. */
-export async function openStream(execd: Execd, body: Record<string, unknown>, init?: RequestInit): Promise<OpenStream> {
+export async function openStream(
+  execd: Execd,
+  body: Record<string, unknown>,
+  init?: RequestInit,
+): Promise<OpenStream> {
   const response = await execd.request('POST', '/command', body, init);
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
   if (!reader) throw new Error('no body');
@@ -90,7 +94,8 @@ export async function openStream(execd: Execd, body: Record<string, unknown>, in
   return {
     id: idOf(parseEvents(text)),
     until: async (wanted) => {
-      while (!text.includes(wanted)) if (!(await readOn())) throw new Error(`ended without ${wanted}: ${text}`);
+      while (!text.includes(wanted))
+        if (!(await readOn())) throw new Error(`ended without ${wanted}: ${text}`);
     },
     rest: async () => {
       while (await readOn());

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { BodyReader } from '@pod-agent/daemon-kit/http/route';
-import { ServiceError } from '@pod-agent/daemon-kit/service-error';
+import type { BodyReader } from './route.ts';
+import { ServiceError } from '../service-error.ts';
 import type { ZodType } from 'zod';
 import { parseFirstJson } from './first-json.ts';
 
@@ -27,7 +27,9 @@ export function jsonBody<T>(
       const issue = result.error.issues[0];
       const isValidation = issue?.code === 'custom' && issue.params?.['stage'] === 'validation';
       const path = issue?.path.length ? `${issue.path.join('.')}: ` : '';
-      throw invalidBody(`${isValidation ? prefixes.validation : prefixes.parse}${path}${issue?.message ?? 'invalid'}`);
+      throw invalidBody(
+        `${isValidation ? prefixes.validation : prefixes.parse}${path}${issue?.message ?? 'invalid'}`,
+      );
     },
   };
 }
