@@ -3,16 +3,19 @@ import { write, writeSync } from 'node:fs';
 /** Lines above this many waiting bytes are dropped and counted: a stalled log reader must never stall the daemon. */
 const BACKLOG_LIMIT_BYTES = 1024 * 1024;
 
+/** Gives the descriptor for the next so many bytes. */
+export type DescriptorSource = (byteCount: number) => number;
+
 /** Writes lines to a file descriptor in the background, in order, many lines a write. */
 export class LineWriter {
-  readonly #fd: number;
+  readonly #descriptor: DescriptorSource;
   #waiting: string[] = [];
   #waitingBytes = 0;
   #writing = false;
   #dropped = 0;
 
-  constructor(fd: number) {
-    this.#fd = fd;
+  constructor(descriptor: DescriptorSource) {
+    this.#descriptor = descriptor;
   }
 
   /** Queues a line (with its line feed). Never blocks, never throws. */
@@ -33,7 +36,7 @@ export class LineWriter {
   flush(): void {
     const batch = this.#takeBatch();
     try {
-      if (batch.length > 0) writeSync(this.#fd, batch);
+      if (batch.length > 0) writeSync(this.#descriptor(batch.length), batch);
     } catch {
       // EPIPE or EAGAIN: nobody reads the log, and the process is about to end.
     }
@@ -45,13 +48,13 @@ export class LineWriter {
       this.#writing = false;
       return;
     }
-    this.#writeAll(batch);
+    this.#writeAll(this.#descriptor(batch.length), batch);
   }
 
-  #writeAll(bytes: Buffer): void {
-    write(this.#fd, bytes, (error, written) => {
-      if (error?.code === 'EAGAIN') setTimeout(() => this.#writeAll(bytes), 20).unref();
-      else if (!error && written < bytes.length) this.#writeAll(bytes.subarray(written));
+  #writeAll(fd: number, bytes: Buffer): void {
+    write(fd, bytes, (error, written) => {
+      if (error?.code === 'EAGAIN') setTimeout(() => this.#writeAll(fd, bytes), 20).unref();
+      else if (!error && written < bytes.length) this.#writeAll(fd, bytes.subarray(written));
       else this.#writeNext();
     });
   }

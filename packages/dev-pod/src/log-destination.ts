@@ -10,9 +10,8 @@ export interface LogDestination extends Disposable {
 
 /** stderr when `verbose`, else `dev-pod.log` in the directory; each line has its source in front. */
 export function openLog(directory: string, verbose: boolean): LogDestination {
-  const writer = new LineWriter(
-    verbose ? process.stderr.fd : openSync(join(directory, 'dev-pod.log'), 'a', 0o600),
-  );
+  const fd = verbose ? process.stderr.fd : openSync(join(directory, 'dev-pod.log'), 'a', 0o600);
+  const writer = new LineWriter(() => fd);
   return {
     writeLine: (source, line) => writer.writeLine(`${source} ${line}\n`),
     [Symbol.dispose]: () => writer.flush(),

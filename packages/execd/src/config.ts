@@ -59,6 +59,25 @@ const webAddress = z.string().refine((value) => value === '' || /^https?:\/\/./.
   message: 'an address that starts with http:// or https:// is needed',
 });
 
+const outputList = text.transform((value) =>
+  value
+    .split(',')
+    .map((output) => output.trim())
+    .filter((output) => output !== ''),
+);
+
+/** `reexec` is the original's second way of installing the filter. */
+const clone3Compat = z.string().transform((value, context) => {
+  const setting = value.toLowerCase();
+  if (['', '0', 'false', 'off', 'no'].includes(setting)) return false;
+  if (['1', 'true', 'yes', 'on', 'reexec'].includes(setting)) return true;
+  context.addIssue({
+    code: 'custom',
+    message: 'one of 1, true, yes, on, reexec, 0, false, off, no is needed',
+  });
+  return z.NEVER;
+});
+
 function option<T>(definition: Option<T>): Option<T> {
   return definition;
 }
@@ -96,6 +115,13 @@ const OPTIONS = {
     schema: text,
     default: '',
     help: 'file for the log instead of stdout',
+  }),
+  logOutputs: option({
+    flag: 'log-output',
+    env: 'OPENSANDBOX_LOG_OUTPUT',
+    schema: outputList,
+    default: 'stdout',
+    help: 'stdout, stderr or files, with commas between, where no log file is set',
   }),
   gracefulShutdownMs: option({
     flag: 'graceful-shutdown-timeout',
@@ -173,6 +199,13 @@ const OPTIONS = {
     default: '',
     help: 'file that bootstrap.sh follows while lifecycle hooks run',
   }),
+  clone3Compat: option({
+    flag: 'clone3-compat',
+    env: 'EXECD_CLONE3_COMPAT',
+    schema: clone3Compat,
+    default: '',
+    help: 'answer ENOSYS to clone3',
+  }),
   runtimeInit: option({
     flag: 'runtime-init',
     env: 'EXECD_RUNTIME_INIT',
@@ -193,6 +226,8 @@ const WITHOUT_EFFECT = [
   '--isolation-config',
   'EXECD_ISOLATION_CONFIG',
   '--lifecycle-startup-status-file',
+  '--clone3-compat',
+  'EXECD_CLONE3_COMPAT',
   '--runtime-init',
   'EXECD_RUNTIME_INIT',
 ] as const;

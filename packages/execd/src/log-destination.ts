@@ -1,27 +1,43 @@
-import { openSync } from 'node:fs';
 import { LineWriter } from '@pod-agent/daemon-kit/line-writer';
-import { OptionError } from './config.ts';
+import { OptionError } from '@pod-agent/daemon-kit/options';
+import { RotatingFile } from '@pod-agent/daemon-kit/rotating-file';
 
-/** Where log lines go; disposing it writes what still waits. */
+/** What the original keeps of a log file (contract §13.2). */
+const ROTATION = { maxBytes: 100_000_000, maxFiles: 10, maxAgeMs: 30 * 24 * 3_600_000 };
+
+/** Where log lines go. Disposing it writes what still waits. */
 export interface LogDestination extends Disposable {
   readonly writeLine: (line: string) => void;
   flush(): void;
 }
 
-/** stdout, or a file that lines are appended to. Throws an OptionError when the file cannot be opened. */
-export function openLog(path: string): LogDestination {
-  const writer = new LineWriter(path === '' ? process.stdout.fd : openLogFile(path));
+/** Writes to each of the outputs: `stdout`, `stderr` or a file. Throws an OptionError when a file cannot be opened. */
+export function openLog(outputs: readonly string[]): LogDestination {
+  using opened = new DisposableStack();
+  const writers = outputs.map((output) => new LineWriter(openOutput(output, opened)));
+  const files = opened.move();
+  const flush = () => {
+    for (const writer of writers) writer.flush();
+  };
   return {
-    writeLine: writer.writeLine,
-    flush: () => writer.flush(),
-    [Symbol.dispose]: () => writer.flush(),
+    writeLine: (line) => {
+      for (const writer of writers) writer.writeLine(line);
+    },
+    flush,
+    [Symbol.dispose]: () => {
+      flush();
+      files.dispose();
+    },
   };
 }
 
-function openLogFile(path: string): number {
+function openOutput(output: string, opened: DisposableStack): (byteCount: number) => number {
+  if (output === 'stdout') return () => process.stdout.fd;
+  if (output === 'stderr') return () => process.stderr.fd;
   try {
-    return openSync(path, 'a', 0o600);
+    const file = opened.use(new RotatingFile(output, ROTATION));
+    return (byteCount) => file.descriptorFor(byteCount);
   } catch (error) {
-    throw new OptionError(`cannot open the log file ${path}: ${String(error)}`);
+    throw new OptionError(`cannot write the log to ${output}: ${String(error)}`);
   }
 }

@@ -35,7 +35,7 @@ async function main(argv: readonly string[]): Promise<void> {
 /** Serves until a signal asks to stop; then ends what runs and exits 0. */
 async function serve(config: Config, withoutEffect: readonly string[]): Promise<void> {
   const stop = shutdownRequested();
-  using destination = openLog(config.logFile);
+  using destination = openLog(config.logFile === '' ? config.logOutputs : [config.logFile]);
   const log = createLogger(destination.writeLine, config.logLevel);
   log.info('execd starting', {
     version: VERSION,

@@ -7,6 +7,9 @@ const MAX_HEADER_BYTES = 1024 * 1024;
 /** TCP keep-alive finds dead peers; there is no idle limit on a connection (contract §1, §19). */
 const KEEP_ALIVE_PROBE_MS = 60_000;
 
+/** How often the last connections are looked at while the server closes. */
+const IDLE_SWEEP_MS = 10;
+
 /** A bound server. Disposing it stops accepting, ends idle connections and cuts those still open after the grace. */
 export interface HttpListener extends AsyncDisposable {
   readonly port: number;
@@ -42,7 +45,8 @@ export async function listen(
     async [Symbol.asyncDispose]() {
       stopAccepting();
       using _cut = setTimeout(() => server.closeAllConnections(), options.graceMs);
-      server.closeIdleConnections();
+      // A connection whose last answer ends now becomes idle without an event.
+      using _sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS);
       await closed;
     },
   };

@@ -91,7 +91,7 @@ test('events whose window is gone are 410 with the oldest id that is left', asyn
   await using execd = await startExecd(['--output-retention-bytes', '6Mi']);
   const id = idOf(await execd.run({ command: 'seq 1 3000000; sleep 300', background: true }));
   let refused: Response;
-  do refused = await execd.request('GET', `/command/${id}/events?after=5`);
+  do refused = await execd.request('GET', `/command/${id}/events?after=0`);
   while (refused.status === 200 && !(await refused.body?.cancel()));
   const body = (await refused.json()) as { code: string; oldest_id: number };
   expect([refused.status, body.code]).toEqual([410, 'EVENTS_GONE']);
