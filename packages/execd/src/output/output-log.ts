@@ -30,7 +30,8 @@ export interface LogSpace {
 export class OutputLog implements LogSource, AsyncDisposable {
   readonly #space: LogSpace;
   readonly #spool: Spool;
-  readonly #readers = new Set<OutputReader>();
+  // Arrays, not Sets: most logs never have more than one of each, and finished ones are kept by the thousand.
+  #readers: OutputReader[] = [];
   #memory: LogEntry[] = [];
   #memoryBytes = 0;
   /** Sequence of the first block that is not on disk yet. */
@@ -40,7 +41,7 @@ export class OutputLog implements LogSource, AsyncDisposable {
   #closed = false;
   #disposed = false;
   #diskFailed = false;
-  #wakeUps = new Set<() => void>();
+  #wakeUps: (() => void)[] = [];
   #writeLoop: Promise<void> | undefined;
   #flushAll = false;
   #pressure: PromiseWithResolvers<void> | undefined;
@@ -132,7 +133,7 @@ export class OutputLog implements LogSource, AsyncDisposable {
 
   /** Whether somebody is reading. */
   get hasReaders(): boolean {
-    return this.#readers.size > 0;
+    return this.#readers.length > 0;
   }
 
   /**
@@ -179,16 +180,16 @@ export class OutputLog implements LogSource, AsyncDisposable {
 
   /** Calls back once, at the next append or close. */
   onChange(callback: () => void): void {
-    this.#wakeUps.add(callback);
+    this.#wakeUps.push(callback);
   }
 
   /** Calls off `onChange`. */
   offChange(callback: () => void): void {
-    this.#wakeUps.delete(callback);
+    this.#wakeUps = this.#wakeUps.filter((other) => other !== callback);
   }
 
   detach(reader: OutputReader): void {
-    this.#readers.delete(reader);
+    this.#readers = this.#readers.filter((other) => other !== reader);
   }
 
   /** Starts at the last known place that is not too far, and skips from there to the first wanted entry. */
@@ -197,14 +198,14 @@ export class OutputLog implements LogSource, AsyncDisposable {
     const segment = this.#spool.segments.findLast(({ start }) => notTooFar(start));
     const from = newest && notTooFar(newest) ? newest : (segment?.start ?? this.start);
     const reader = new OutputReader(this, from.sequence, wanted);
-    this.#readers.add(reader);
+    this.#readers.push(reader);
     return reader;
   }
 
   #wake(): void {
     const wakeUps = this.#wakeUps;
-    if (wakeUps.size === 0) return;
-    this.#wakeUps = new Set();
+    if (wakeUps.length === 0) return;
+    this.#wakeUps = [];
     for (const wakeUp of wakeUps) wakeUp();
   }
 
