@@ -260,9 +260,8 @@ export class OutputLog implements LogSource, AsyncDisposable {
       const batch = this.#nextBatch();
       if (batch.length === 0 || this.#disposed) return;
       try {
-        const before = this.#spool.bytes;
-        await this.#spool.write(batch);
-        this.#space.usageChanged(this, 0, this.#spool.bytes - before);
+        const written = await this.#spool.write(batch);
+        this.#space.usageChanged(this, 0, written);
       } catch (error) {
         await this.#loseDisk(error);
         return;
