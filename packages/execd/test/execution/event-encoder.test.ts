@@ -9,7 +9,10 @@ const FRAMINGS: readonly EventFraming[] = ['bare', 'sse'];
 /** One JSON.stringify an event. */
 function naive(block: OutputBlock, framing: EventFraming, firstOrdinal: number): string[] {
   const { stream, timestamp } = block;
-  const events = block.kind === 'fragment' ? [block.bytes.toString()] : referenceTexts(block.bytes, block.afterCarriageReturn);
+  const events =
+    block.kind === 'fragment'
+      ? [block.bytes.toString()]
+      : referenceTexts(block.bytes, block.afterCarriageReturn);
   return events.map((text, index) => {
     const json = escapeSeparators(JSON.stringify({ type: stream, text, timestamp }));
     return framing === 'bare' ? `${json}\n\n` : `id: ${firstOrdinal + index}\ndata: ${json}\n\n`;
@@ -51,7 +54,8 @@ const BLOCKS = [
 
 describe('encodeBlock', () => {
   test.each(BLOCKS)('$name: the same as one JSON.stringify an event', ({ block }) => {
-    for (const framing of FRAMINGS) expect(encodeBlock(block, framing, 41)).toBe(naive(block, framing, 41).join(''));
+    for (const framing of FRAMINGS)
+      expect(encodeBlock(block, framing, 41)).toBe(naive(block, framing, 41).join(''));
   });
 
   test.each(BLOCKS)('$name: skipped events are left out, ordinals stay', ({ block }) => {

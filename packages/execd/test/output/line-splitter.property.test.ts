@@ -29,7 +29,9 @@ function forManyInputs(check: (input: Case) => void): void {
       check({ bytes, limit, blocks, random });
     } catch (error) {
       const input = `seed ${seed}, limit ${limit ?? 'default'}, input ${JSON.stringify(bytes.toString('latin1'))}`;
-      throw new Error(`${input}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+      throw new Error(`${input}: ${error instanceof Error ? error.message : String(error)}`, {
+        cause: error,
+      });
     }
   }
 }
@@ -57,7 +59,9 @@ test('contract §3.5: the blocks put end to end are the raw output', () => {
 
 test('a block knows how many events it holds', () => {
   forManyInputs(({ blocks }) => {
-    expect(blocks.map(({ eventCount }) => eventCount)).toEqual(blocks.map((block) => eventTexts([block]).length));
+    expect(blocks.map(({ eventCount }) => eventCount)).toEqual(
+      blocks.map((block) => eventTexts([block]).length),
+    );
   });
 });
 
@@ -65,7 +69,9 @@ test('no event is larger than the limit', () => {
   forManyInputs(({ limit, blocks }) => {
     if (limit === undefined) return;
     const frame = '{"type":"stdout","text":"","timestamp":1700000000123}'.length;
-    const sizes = encode(blocks, 'bare').split('\n\n').map((line) => Buffer.byteLength(line) - frame);
+    const sizes = encode(blocks, 'bare')
+      .split('\n\n')
+      .map((line) => Buffer.byteLength(line) - frame);
     expect(Math.max(...sizes)).toBeLessThanOrEqual(limit);
   });
 });
@@ -105,7 +111,10 @@ test('contract §2.7: reads larger than what the splitter looks at in one go cha
     const bytes = nastyBytes(random, 30_000);
     const expected = referenceTexts(bytes).join('|');
     expect(eventTexts(split([bytes])).join('|') === expected, `seed ${seed}, at once`).toBe(true);
-    expect(eventTexts(split(chunked(random, bytes, 150_000))).join('|') === expected, `seed ${seed}, chunked`).toBe(true);
+    expect(
+      eventTexts(split(chunked(random, bytes, 150_000))).join('|') === expected,
+      `seed ${seed}, chunked`,
+    ).toBe(true);
   }
 });
 

@@ -45,7 +45,10 @@ test('contract §2.7: LF after the end of a CRLF is a blank line', () => {
 test.each(['é', '€', '😀'])('contract §2.7: %s is whole wherever a read ends', (character) => {
   const bytes = Buffer.from(`a${character}b\n${character}`);
   for (let cut = 0; cut <= bytes.length; cut += 1) {
-    expect(eventTexts(split([bytes.subarray(0, cut), bytes.subarray(cut)]))).toEqual([`a${character}b`, character]);
+    expect(eventTexts(split([bytes.subarray(0, cut), bytes.subarray(cut)]))).toEqual([
+      `a${character}b`,
+      character,
+    ]);
   }
 });
 
@@ -86,23 +89,32 @@ test.each([
   { name: 'NUL bytes', piece: '\0\0\0\0\0\0\0\0' },
   { name: 'emoji', piece: '😀😀' },
   { name: 'line separators', piece: 'ab\u2028\u2029' },
-])('contract §2.1: a line of 16 MiB of $name comes as events below 4 MiB that join to the same text', ({ piece }) => {
-  const bytes = Buffer.alloc(16 * 1024 * 1024, piece);
-  const chunks: Buffer[] = [];
-  for (let start = 0; start < bytes.length; start += 65_537) chunks.push(bytes.subarray(start, start + 65_537));
-  const blocks = split([...chunks, Buffer.from('\nnext\n')]);
-  const lines = encode(blocks, 'bare').split('\n\n');
-  expect(Math.max(...lines.map((line) => Buffer.byteLength(line)))).toBeLessThan(GO_LINE_LIMIT_BYTES);
-  const events = eventTexts(blocks);
-  expect(events.length).toBeGreaterThan(4);
-  expect(events.at(-1)).toBe('next');
-  expect(events.slice(0, -1).join('') === bytes.toString()).toBe(true);
-});
+])(
+  'contract §2.1: a line of 16 MiB of $name comes as events below 4 MiB that join to the same text',
+  ({ piece }) => {
+    const bytes = Buffer.alloc(16 * 1024 * 1024, piece);
+    const chunks: Buffer[] = [];
+    for (let start = 0; start < bytes.length; start += 65_537)
+      chunks.push(bytes.subarray(start, start + 65_537));
+    const blocks = split([...chunks, Buffer.from('\nnext\n')]);
+    const lines = encode(blocks, 'bare').split('\n\n');
+    expect(Math.max(...lines.map((line) => Buffer.byteLength(line)))).toBeLessThan(GO_LINE_LIMIT_BYTES);
+    const events = eventTexts(blocks);
+    expect(events.length).toBeGreaterThan(4);
+    expect(events.at(-1)).toBe('next');
+    expect(events.slice(0, -1).join('') === bytes.toString()).toBe(true);
+  },
+);
 
 test('a line is not cut before its event is as large as it may be', () => {
   const fits = Buffer.alloc(MAX_EVENT_TEXT_BYTES, 'a');
-  expect(eventTexts(split([fits, Buffer.from('\n')])).map((text) => text.length)).toEqual([MAX_EVENT_TEXT_BYTES]);
-  expect(eventTexts(split([fits, Buffer.from('b\n')])).map((text) => text.length)).toEqual([MAX_EVENT_TEXT_BYTES, 1]);
+  expect(eventTexts(split([fits, Buffer.from('\n')])).map((text) => text.length)).toEqual([
+    MAX_EVENT_TEXT_BYTES,
+  ]);
+  expect(eventTexts(split([fits, Buffer.from('b\n')])).map((text) => text.length)).toEqual([
+    MAX_EVENT_TEXT_BYTES,
+    1,
+  ]);
 });
 
 test.each([
@@ -118,7 +130,14 @@ test.each([
   const lengths = (count: number) => {
     const bytes = Buffer.from(`${character.repeat(count)}\n`);
     const whole = eventTexts(split([bytes], 64));
-    expect(eventTexts(split(Array.from(bytes, (byte) => Buffer.from([byte])), 64))).toEqual(whole);
+    expect(
+      eventTexts(
+        split(
+          Array.from(bytes, (byte) => Buffer.from([byte])),
+          64,
+        ),
+      ),
+    ).toEqual(whole);
     return whole.map((text) => [...text].length);
   };
   expect(lengths(fitting)).toEqual([fitting]);
@@ -127,9 +146,14 @@ test.each([
   expect(lengths(2 * fitting + 1)).toEqual([fitting, fitting, 1]);
 });
 
-test.each([63, 64, 65])('a terminator behind %i letters, the limit being 64, makes no blank line', (length) => {
-  const line = 'a'.repeat(length);
-  for (const end of ['\n', '\r', '\r\n']) {
-    expect(eventTexts(split([Buffer.from(line), Buffer.from(`${end}b${end}`)], 64)).join('')).toBe(`${line}b`);
-  }
-});
+test.each([63, 64, 65])(
+  'a terminator behind %i letters, the limit being 64, makes no blank line',
+  (length) => {
+    const line = 'a'.repeat(length);
+    for (const end of ['\n', '\r', '\r\n']) {
+      expect(eventTexts(split([Buffer.from(line), Buffer.from(`${end}b${end}`)], 64)).join('')).toBe(
+        `${line}b`,
+      );
+    }
+  },
+);

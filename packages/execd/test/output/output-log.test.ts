@@ -2,7 +2,15 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { OutputLostError } from '../../src/output/output-reader.ts';
 import { linesBlock } from '../support/lines.ts';
-import { MIB, appendNumbered, follow, keep, numberedBlock, outputSpace, readNumbered } from '../support/output.ts';
+import {
+  MIB,
+  appendNumbered,
+  follow,
+  keep,
+  numberedBlock,
+  outputSpace,
+  readNumbered,
+} from '../support/output.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { until } from '../support/until.ts';
 

@@ -70,7 +70,9 @@ test('a running log loses its oldest output when there is no room, and keeps the
   await using reader = log.readFromOffset(from);
   expect(await readNumbered(reader)).toEqual({ from, to: 64 * MIB, intact: true });
   const segments = await readdir(directory.path);
-  expect(segments.toSorted()).toEqual(log.segments.map(({ path }) => path.slice(directory.path.length + 1)).toSorted());
+  expect(segments.toSorted()).toEqual(
+    log.segments.map(({ path }) => path.slice(directory.path.length + 1)).toSorted(),
+  );
 });
 
 test('the longest of the running logs gives first', async () => {

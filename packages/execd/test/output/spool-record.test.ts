@@ -20,9 +20,12 @@ function encode(block: OutputBlock): Buffer {
   return Buffer.concat([encodeRecordHeader(block), block.bytes]);
 }
 
-test.each(BLOCKS)('a $kind record of $stream, after CR: $afterCarriageReturn, reads back as it was', (block) => {
-  expect(decodeRecord(encode(block), 0)).toEqual(block);
-});
+test.each(BLOCKS)(
+  'a $kind record of $stream, after CR: $afterCarriageReturn, reads back as it was',
+  (block) => {
+    expect(decodeRecord(encode(block), 0)).toEqual(block);
+  },
+);
 
 test.each([
   { name: 'no bytes', more: { bytes: Buffer.alloc(0), eventCount: 0 } },

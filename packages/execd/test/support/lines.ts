@@ -56,5 +56,13 @@ export function encode(blocks: readonly OutputBlock[], framing: EventFraming): s
 export function linesBlock(text: string | Buffer, more: Partial<OutputBlock> = {}): OutputBlock {
   const bytes = Buffer.from(text);
   const eventCount = referenceTexts(bytes, more.afterCarriageReturn).length;
-  return { stream: 'stdout', timestamp: TIMESTAMP, kind: 'lines', afterCarriageReturn: false, eventCount, bytes, ...more };
+  return {
+    stream: 'stdout',
+    timestamp: TIMESTAMP,
+    kind: 'lines',
+    afterCarriageReturn: false,
+    eventCount,
+    bytes,
+    ...more,
+  };
 }

@@ -16,18 +16,28 @@ export function numberedBytes(offset: number, length: number): Buffer {
 /** A block of that sequence, one event. */
 export function numberedBlock(offset: number, length: number): OutputBlock {
   const bytes = numberedBytes(offset, length);
-  return { stream: 'stdout', timestamp: offset, kind: 'fragment', afterCarriageReturn: false, eventCount: 1, bytes };
+  return {
+    stream: 'stdout',
+    timestamp: offset,
+    kind: 'fragment',
+    afterCarriageReturn: false,
+    eventCount: 1,
+    bytes,
+  };
 }
 
 /** Whether the block holds what was appended at its place. */
 export function isNumbered({ position, block }: LogEntry): boolean {
-  return block.timestamp === position.offset && block.bytes.equals(numberedBytes(position.offset, block.bytes.length));
+  return (
+    block.timestamp === position.offset &&
+    block.bytes.equals(numberedBytes(position.offset, block.bytes.length))
+  );
 }
 
 /** Appends `total` bytes at the end of the log and waits whenever the log asks to; returns its peak use of memory. */
 export async function appendNumbered(log: OutputLog, total: number, blockBytes = 64 * 1024): Promise<number> {
   let peak = 0;
-  for (const end = log.end.offset + total; log.end.offset < end; ) {
+  for (const end = log.end.offset + total; log.end.offset < end;) {
     log.append([numberedBlock(log.end.offset, blockBytes)]);
     peak = Math.max(peak, log.memoryBytes);
     await log.pressure;

@@ -56,7 +56,7 @@ export function nastyBytes(random: Random, pieces: number): Buffer {
 /** The bytes in chunks of 1 to `largest` bytes. */
 export function chunked(random: Random, bytes: Buffer, largest: number): Buffer[] {
   const chunks: Buffer[] = [];
-  for (let start = 0; start < bytes.length; ) {
+  for (let start = 0; start < bytes.length;) {
     const end = start + 1 + random.below(largest);
     chunks.push(bytes.subarray(start, end));
     start = end;
