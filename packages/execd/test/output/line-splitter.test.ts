@@ -138,7 +138,7 @@ test.each([
         ),
       ),
     ).toEqual(whole);
-    return whole.map((text) => [...text].length);
+    return whole.map((text) => Array.from(text).length);
   };
   expect(lengths(fitting)).toEqual([fitting]);
   expect(lengths(fitting + 1)).toEqual([fitting, 1]);

@@ -1,7 +1,8 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { OutputLostError } from '../../src/output/output-reader.ts';
-import type { OutputReader } from '../../src/output/output-reader.ts';
+import { LOG_START } from '../../src/output/log-entry.ts';
+import { OutputLostError, OutputReader } from '../../src/output/output-reader.ts';
+import type { LogSource } from '../../src/output/output-reader.ts';
 import { MIB, appendNumbered, keep, numberedBlock, outputSpace } from '../support/output.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -24,19 +25,21 @@ test('aborting a reader that waits makes it return', async () => {
 
 test('an aborted wait leaves nothing in the log', async () => {
   const waiting = new Set<() => void>();
-  const log = outputSpace('').createLog('a', keep);
-  await using _log = log;
-  const { onChange, offChange } = log;
-  log.onChange = (callback) => {
-    waiting.add(callback);
-    onChange.call(log, callback);
+  const log: LogSource = {
+    end: LOG_START,
+    closed: false,
+    segments: [],
+    memoryFrom: () => [],
+    onChange: (callback) => void waiting.add(callback),
+    offChange: (callback) => void waiting.delete(callback),
+    detach: () => undefined,
   };
-  log.offChange = (callback) => {
-    waiting.delete(callback);
-    offChange.call(log, callback);
-  };
-  await using reader = log.readFromOffset(0);
-  await abortWaiting(reader);
+  await using reader = new OutputReader(log, 0, () => true);
+  const client = new AbortController();
+  const changed = reader.changed(client.signal);
+  expect(waiting.size).toBe(1);
+  client.abort();
+  await changed;
   expect(waiting.size).toBe(0);
 });
 
