@@ -105,8 +105,10 @@ function jsonSchema(
   const pointed = pointToComponents(document) as Record<string, unknown>;
   const id = schema.meta()?.id;
   if (id === undefined) return pointed;
-  components[id] = pointed;
-  return { $ref: `#/components/schemas/${id}` };
+  const $ref = `#/components/schemas/${id}`;
+  // A root with an id may itself be a reference already, its content being among the definitions.
+  if (pointed['$ref'] !== $ref) components[id] = pointed;
+  return { $ref };
 }
 
 /** `z.int()` adds the limits of a double as bounds; they say nothing to a reader. */
