@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { isAlive, startDevPod } from '../support/dev-pod.ts';
 import type { DevPod } from '../support/dev-pod.ts';
 import { connectSandbox, createSandbox, texts } from '../support/sdk-sandbox.ts';
@@ -9,7 +9,6 @@ import type { SdkSandbox } from '../support/sdk-sandbox.ts';
 
 const NOBODY = 65534;
 const isRoot = process.getuid?.() === 0;
-if (!isRoot) process.stdout.write('skipped: running commands as another user needs root\n');
 
 let pod: DevPod;
 let shared: SdkSandbox;
@@ -211,7 +210,9 @@ describe('workingDirectory', () => {
   });
 });
 
-describe.skipIf(!isRoot)('uid and gid', () => {
+describe('uid and gid', () => {
+  beforeEach(({ skip }) => skip(!isRoot, 'only root can run a command as somebody else'));
+
   test('a command runs as that user and group', async () => {
     await using box = await connect();
     const { logs } = await box.sandbox.commands.run('id -u; id -g', { uid: NOBODY, gid: NOBODY });

@@ -1,7 +1,10 @@
-import { write, writeSync } from 'node:fs';
+import { write } from 'node:fs';
 
 /** Lines above this many waiting bytes are dropped and counted: a stalled log reader must never stall the daemon. */
 const BACKLOG_LIMIT_BYTES = 1024 * 1024;
+
+/** A pipe that is full and does not block tells nobody when it takes more. */
+const FULL_PIPE_RETRY_MS = 20;
 
 /** Gives the descriptor for the next so many bytes. */
 export type DescriptorSource = (byteCount: number) => number;
@@ -13,6 +16,7 @@ export class LineWriter {
   #waitingBytes = 0;
   #writing = false;
   #dropped = 0;
+  #idle: PromiseWithResolvers<void> | undefined;
 
   constructor(descriptor: DescriptorSource) {
     this.#descriptor = descriptor;
@@ -32,20 +36,19 @@ export class LineWriter {
     }
   };
 
-  /** Writes what is still waiting; for the end of the process. */
-  flush(): void {
-    const batch = this.#takeBatch();
-    try {
-      if (batch.length > 0) writeSync(this.#descriptor(batch.length), batch);
-    } catch {
-      // EPIPE or EAGAIN: nobody reads the log, and the process is about to end.
-    }
+  /** Resolves when every line queued so far is out of our hands; for the end of the process. */
+  flushed(): Promise<void> {
+    if (!this.#writing) return Promise.resolve();
+    this.#idle ??= Promise.withResolvers();
+    return this.#idle.promise;
   }
 
   #writeNext(): void {
     const batch = this.#takeBatch();
     if (batch.length === 0) {
       this.#writing = false;
+      this.#idle?.resolve();
+      this.#idle = undefined;
       return;
     }
     this.#writeAll(this.#descriptor(batch.length), batch);
@@ -53,7 +56,7 @@ export class LineWriter {
 
   #writeAll(fd: number, bytes: Buffer): void {
     write(fd, bytes, (error, written) => {
-      if (error?.code === 'EAGAIN') setTimeout(() => this.#writeAll(fd, bytes), 20).unref();
+      if (error?.code === 'EAGAIN') setTimeout(() => this.#writeAll(fd, bytes), FULL_PIPE_RETRY_MS);
       else if (!error && written < bytes.length) this.#writeAll(fd, bytes.subarray(written));
       else this.#writeNext();
     });

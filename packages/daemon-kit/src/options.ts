@@ -91,9 +91,7 @@ function readFlags(
   const end = argv.indexOf('--');
   const own = end < 0 ? argv : argv.slice(0, end);
   const flags = new Map<string, string>();
-  const known = Object.values(options).map(
-    (option) => [option.flag, { type: option.boolean ? ('boolean' as const) : ('string' as const) }] as const,
-  );
+  const known = Object.values(options).map((option) => [option.flag, { type: 'string' as const }] as const);
   try {
     const { values } = parseArgs({
       args: own.map((argument) => normaliseFlag(argument, options)),
@@ -107,11 +105,10 @@ function readFlags(
   return { flags, rest: end < 0 ? [] : argv.slice(end + 1) };
 }
 
-/** `-flag` reads as `--flag`; `--boolean=true` as the bare flag, since parseArgs takes no value there. */
+/** `-flag` reads as `--flag`, and a boolean one without a value as `--flag=true`: parseArgs gives those no value. */
 function normaliseFlag(argument: string, options: Options): string {
   if (!/^--?[a-z]/.test(argument)) return argument;
   const long = argument.startsWith('--') ? argument : `-${argument}`;
-  const on = /^--([a-z-]+)=(?:true|1)$/.exec(long)?.[1];
-  const isBoolean = Object.values(options).some((option) => option.flag === on && option.boolean);
-  return on !== undefined && isBoolean ? `--${on}` : long;
+  const isBareBoolean = Object.values(options).some(({ flag, boolean }) => boolean && long === `--${flag}`);
+  return isBareBoolean ? `${long}=true` : long;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { LineWriter } from '@pod-agent/daemon-kit/line-writer';
 
 /** Where all log lines go. Disposing it writes what still waits. */
-export interface LogDestination extends Disposable {
+export interface LogDestination extends AsyncDisposable {
   /** Takes a line without its line feed, from `dev-pod`, `execd` or the id of a sandbox. */
   readonly writeLine: (source: string, line: string) => void;
 }
@@ -14,6 +14,6 @@ export function openLog(directory: string, verbose: boolean): LogDestination {
   const writer = new LineWriter(() => fd);
   return {
     writeLine: (source, line) => writer.writeLine(`${source} ${line}\n`),
-    [Symbol.dispose]: () => writer.flush(),
+    [Symbol.asyncDispose]: () => writer.flushed(),
   };
 }

@@ -37,7 +37,7 @@ async function serve(config: Config): Promise<number> {
     launcher.killAll();
     scratch.removeNow();
   });
-  using destination = openLog(scratch.path, config.verbose);
+  await using destination = openLog(scratch.path, config.verbose);
   const log = createLogger((line) => destination.writeLine('dev-pod', line.trimEnd()), 'info');
   await using app = await startApp(config, {
     launcher,

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { LineWriter } from '@pod-agent/daemon-kit/line-writer';
 import { OptionError } from '@pod-agent/daemon-kit/options';
 import { RotatingFile } from '@pod-agent/daemon-kit/rotating-file';
@@ -5,27 +6,26 @@ import { RotatingFile } from '@pod-agent/daemon-kit/rotating-file';
 /** What the original keeps of a log file (contract §13.2). */
 const ROTATION = { maxBytes: 100_000_000, maxFiles: 10, maxAgeMs: 30 * 24 * 3_600_000 };
 
-/** Where log lines go. Disposing it writes what still waits. */
-export interface LogDestination extends Disposable {
+/** Where log lines go. Disposing it waits for what is still to be written, but not for a reader that has stalled. */
+export interface LogDestination extends AsyncDisposable {
   readonly writeLine: (line: string) => void;
-  flush(): void;
 }
+
+/** How long a log reader may take to take the last lines. */
+const FLUSH_LIMIT_MS = 500;
 
 /** Writes to each of the outputs: `stdout`, `stderr` or a file. Throws an OptionError when a file cannot be opened. */
 export function openLog(outputs: readonly string[]): LogDestination {
   using opened = new DisposableStack();
   const writers = outputs.map((output) => new LineWriter(openOutput(output, opened)));
   const files = opened.move();
-  const flush = () => {
-    for (const writer of writers) writer.flush();
-  };
   return {
     writeLine: (line) => {
       for (const writer of writers) writer.writeLine(line);
     },
-    flush,
-    [Symbol.dispose]: () => {
-      flush();
+    async [Symbol.asyncDispose]() {
+      const flushed = Promise.all(writers.map((writer) => writer.flushed()));
+      await Promise.race([flushed, delay(FLUSH_LIMIT_MS, undefined, { ref: false })]);
       files.dispose();
     },
   };

@@ -5,6 +5,7 @@ import { startApp } from './app.ts';
 import { OptionError, configHelp, readConfig } from './config.ts';
 import type { Config } from './config.ts';
 import { openLog } from './log-destination.ts';
+import type { LogDestination } from './log-destination.ts';
 import { VERSION } from './version.ts';
 
 /** An app that does not end by itself after this is cut off, ms. */
@@ -35,7 +36,7 @@ async function main(argv: readonly string[]): Promise<void> {
 /** Serves until a signal asks to stop; then ends what runs and exits 0. */
 async function serve(config: Config, withoutEffect: readonly string[]): Promise<void> {
   const stop = shutdownRequested();
-  using destination = openLog(config.logFile === '' ? config.logOutputs : [config.logFile]);
+  await using destination = openLog(config.logFile === '' ? config.logOutputs : [config.logFile]);
   const log = createLogger(destination.writeLine, config.logLevel);
   log.info('execd starting', {
     version: VERSION,
@@ -47,8 +48,7 @@ async function serve(config: Config, withoutEffect: readonly string[]): Promise<
     log.warn('setting accepted but without effect in this version', { setting });
   process.on('uncaughtException', (error) => {
     log.error('uncaught exception', { error });
-    destination.flush();
-    process.exit(1);
+    void endWithFailure(destination);
   });
   try {
     await using app = await startApp(config, process.env, log);
@@ -61,4 +61,10 @@ async function serve(config: Config, withoutEffect: readonly string[]): Promise<
     log.error('failed to listen', { host: config.host, port: config.port, error });
     process.exitCode = 1;
   }
+}
+
+/** The state is not to be trusted any more. */
+async function endWithFailure(destination: LogDestination): Promise<void> {
+  await destination[Symbol.asyncDispose]();
+  process.exit(1);
 }

@@ -1,13 +1,24 @@
-/** The first JSON value of a text; what follows it is ignored (contract §1.4). Throws a SyntaxError; `EOF` when empty. */
+/**
+ * The first JSON value of a text; what follows it is ignored (contract §1.4). Numbers are integers, others read as NaN.
+ * Throws a SyntaxError; `EOF` when empty.
+ */
 export function parseFirstJson(text: string): unknown {
   if (text.trim() === '') throw new SyntaxError('EOF');
   try {
-    return JSON.parse(text);
+    return parse(text);
   } catch (error) {
     const end = endOfFirstValue(text);
     if (end === undefined) throw error;
-    return JSON.parse(text.slice(0, end));
+    return parse(text.slice(0, end));
   }
+}
+
+/** A number with a point or an exponent is no integer for the contract, not even 1e3: it reads as NaN. */
+function parse(text: string): unknown {
+  if (!/\d[.eE]/.test(text)) return JSON.parse(text);
+  return JSON.parse(text, (_key, value: unknown, context?: { source?: string }) =>
+    typeof value === 'number' && /[.eE]/.test(context?.source ?? '') ? Number.NaN : value,
+  );
 }
 
 /** Where the first object, array, string or word ends; undefined when it does not. */

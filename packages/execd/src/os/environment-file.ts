@@ -86,6 +86,7 @@ function expand(
   const pattern = /\\([nrt\\"])|\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))/g;
   return text.replace(pattern, (match, escaped?: string, braced?: string, plain?: string) => {
     if (escaped !== undefined) return escapes ? (ESCAPES[escaped] ?? match) : match;
-    return environment[braced ?? plain ?? ''] ?? '';
+    const name = braced ?? plain ?? '';
+    return Object.hasOwn(environment, name) ? (environment[name] ?? '') : '';
   });
 }

@@ -21,7 +21,7 @@ export function expandPath(path: string, environment: Readonly<Record<string, st
   const missing = new Set<string>();
   const expanded = path.replace(VARIABLE, (_match, braced?: string, plain?: string, special?: string) => {
     const name = braced ?? plain ?? special ?? '';
-    const value = environment[name];
+    const value = Object.hasOwn(environment, name) ? environment[name] : undefined;
     if (value === undefined && IDENTIFIER.test(name)) missing.add(name);
     return value ?? '';
   });

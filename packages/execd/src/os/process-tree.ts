@@ -28,10 +28,13 @@ export function hasProcessGroup(groupId: number): boolean {
  * Returns whether anybody was there.
  */
 export function signalTree(leader: number, cookie: string | undefined, signal: NodeJS.Signals): boolean {
-  let found = sendSignal(-leader, signal);
-  const rounds = signal === 'SIGKILL' ? KILL_ROUNDS : 1;
-  for (let round = 0; round < rounds; round += 1) {
-    const members = findTree(leader, cookie).filter((member) => round > 0 || member.group !== leader);
+  // Looked for before anybody dies: an orphan in a session of its own no longer shows whose child it was.
+  let members = findTree(leader, cookie).filter(({ group }) => group !== leader);
+  let found = sendSignal(-leader, signal) || members.length > 0;
+  for (const member of members) signalIfSame(member, signal);
+  if (signal !== 'SIGKILL') return found;
+  for (let round = 1; round < KILL_ROUNDS; round += 1) {
+    members = findTree(leader, cookie);
     if (members.length === 0) break;
     found = true;
     for (const member of members) signalIfSame(member, signal);

@@ -103,6 +103,8 @@ export class OutputLog implements LogSource, AsyncDisposable {
   close(): void {
     this.#closed = true;
     this.#wake();
+    // A log that outgrew the room while it ran can be evicted from now on.
+    this.#space.usageChanged(this, 0, 0);
   }
 
   /** A reader that starts with the block holding output event number `afterEvents` + 1. */
@@ -261,9 +263,8 @@ export class OutputLog implements LogSource, AsyncDisposable {
       const batch = this.#nextBatch();
       if (batch.length === 0 || this.#disposed) return;
       try {
-        const before = this.#spool.bytes;
-        await this.#spool.write(batch);
-        this.#space.usageChanged(this, 0, this.#spool.bytes - before);
+        const written = await this.#spool.write(batch);
+        this.#space.usageChanged(this, 0, written);
       } catch (error) {
         await this.#loseDisk(error);
         return;

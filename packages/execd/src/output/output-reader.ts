@@ -28,6 +28,7 @@ export class OutputReader implements AsyncDisposable {
   #skipping = true;
   #sequence: number;
   #onDisk: SegmentReader | undefined;
+  #reading: Promise<LogEntry[]> | undefined;
   #detached = false;
 
   constructor(log: LogSource, sequence: number, wanted: (entry: LogEntry) => boolean) {
@@ -43,14 +44,15 @@ export class OutputReader implements AsyncDisposable {
 
   /** Entries that can be had without waiting for the writer; empty when the reader has caught up. */
   async available(): Promise<LogEntry[]> {
-    for (;;) {
-      const entries = this.#log.memoryFrom(this.#sequence, BATCH_BYTES) ?? (await this.#readDisk());
+    while (!this.#detached) {
+      const entries = this.#log.memoryFrom(this.#sequence, BATCH_BYTES) ?? (await this.#startReading());
       const last = entries.at(-1);
       if (!last || this.#detached) return [];
       this.#sequence = last.position.sequence + 1;
       const wanted = this.#dropUnwanted(entries);
       if (wanted.length > 0) return wanted;
     }
+    return [];
   }
 
   /** Whether everything was read and nothing will follow. */
@@ -78,6 +80,8 @@ export class OutputReader implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#detached = true;
     this.#log.detach(this);
+    // A read under way may be opening a file.
+    await this.#reading?.catch(() => undefined);
     await this.#onDisk?.[Symbol.asyncDispose]();
     this.#onDisk = undefined;
   }
@@ -88,6 +92,11 @@ export class OutputReader implements AsyncDisposable {
     if (first < 0) return [];
     this.#skipping = false;
     return entries.slice(first);
+  }
+
+  #startReading(): Promise<LogEntry[]> {
+    this.#reading = this.#readDisk();
+    return this.#reading;
   }
 
   async #readDisk(): Promise<LogEntry[]> {

@@ -44,17 +44,21 @@ export class Spool implements AsyncDisposable {
     return this.#segments.reduce((sum, segment) => sum + segment.bytes, 0);
   }
 
-  /** Appends entries, one write. They must follow what is there. Throws the system's error; nothing is half visible. */
-  async write(entries: readonly LogEntry[]): Promise<void> {
+  /**
+   * Appends entries, one write; returns what this took on disk. They must follow what is there. Throws the system's
+   * error; nothing is half visible.
+   */
+  async write(entries: readonly LogEntry[]): Promise<number> {
     const [first] = entries;
     const last = entries.at(-1);
-    if (!first || !last) return;
+    if (!first || !last) return 0;
     const segment = await this.#segmentFor(first.position);
     const buffers = entries.flatMap(({ block }) => [encodeRecordHeader(block), block.bytes]);
     const size = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
     await writeFully(this.#writing, buffers, segment.bytes);
     segment.bytes += size;
     segment.end = positionAfter(last);
+    return size;
   }
 
   /** Closes the file that is being written; a later write starts a new segment. */

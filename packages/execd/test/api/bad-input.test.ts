@@ -26,6 +26,7 @@ test.each([
   ['{"argv":["a\\u0000b"]}', VALIDATION],
   ['{"command":"true","background":"yes"}', `${PARSE}background: `],
   ['{"command":"true","timeout":1.5}', `${PARSE}timeout: `],
+  ['{"command":"true","timeout":1e3}', `${PARSE}timeout: `],
   ['{"command":"true","timeout":-1}', VALIDATION],
   ['{"command":"true","uid":-1}', `${PARSE}uid: `],
   ['{"command":"true","uid":4294967296}', `${PARSE}uid: `],

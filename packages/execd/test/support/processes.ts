@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import { ChildProcessLauncher } from '../../src/os/child-process-launcher.ts';
+import type { LaunchedProcess } from '../../src/os/process-launcher.ts';
+import { EXECUTION_COOKIE } from '../../src/os/process-tree.ts';
+import { until } from './until.ts';
+
+/** A shell script that runs, with the numbers that it printed: one process id a line. */
+export interface RunningScript extends AsyncDisposable {
+  readonly process: LaunchedProcess;
+  readonly printed: readonly number[];
+}
+
+/** Starts a script that carries the cookie and waits until it has printed `count` process ids. Disposing kills all. */
+export async function startScript(script: string, cookie: string, count: number): Promise<RunningScript> {
+  const launcher = new ChildProcessLauncher();
+  let output = '';
+  const launched = await launcher.launch(
+    {
+      file: '/bin/sh',
+      argv: ['sh', '-c', script],
+      environment: { PATH: process.env['PATH'] ?? '', [EXECUTION_COOKIE]: cookie },
+      cwd: undefined,
+      identity: undefined,
+      stdin: 'null',
+      mergeOutput: false,
+    },
+    (_stream, chunk) => {
+      output += chunk.toString();
+      return undefined;
+    },
+  );
+  const printed = () => output.split('\n').slice(0, -1).map(Number);
+  await until(() => printed().length >= count);
+  return {
+    process: launched,
+    printed: printed(),
+    async [Symbol.asyncDispose]() {
+      launched.signal('SIGKILL', 'group');
+      for (const pid of printed()) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+      await launched.exited;
+      await launcher[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Whether the process runs; a zombie does not. */
+export function isAlive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+  } catch {
+    // Gone.
+    return false;
+  }
+}
