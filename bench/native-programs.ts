@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { nativeProgramPath } from './native/build.ts';
 import type { NativeProgram } from './native/build.ts';
+import { NODE } from './server.ts';
 
 /** What it costs to run a program without any server. */
 export interface SpawnBaseline {
@@ -69,6 +71,16 @@ export async function measureSpawn(request: SpawnRequest): Promise<SpawnBaseline
     p99Us: numberAt(line, 'p99_us'),
     perSecond: numberAt(line, 'per_second'),
   };
+}
+
+/** Median µs of starting the program from an otherwise empty Node with child_process: what no server can beat. */
+export async function measureBareSpawn({ argv, rounds, environment, signal }: SpawnRequest): Promise<number> {
+  const program = join(import.meta.dirname, 'bare-spawn.cjs');
+  const { stdout } = await promisify(execFile)(NODE, [program, String(rounds), ...argv], {
+    signal,
+    env: environment,
+  });
+  return numberAt(JSON.parse(stdout), 'p50_us');
 }
 
 /** Runs the command through the server repeatedly; rejects if any request fails. */

@@ -6,11 +6,13 @@ import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import nodeFlags from '@pod-agent/execd/node-flags.json' with { type: 'json' };
 import { countOpenFiles, readMemoryUsage } from './process-usage.ts';
 import type { MemoryUsage } from './process-usage.ts';
 
 const REPOSITORY = join(import.meta.dirname, '..');
-const NODE = join(REPOSITORY, 'node_modules', '.bin', 'node');
+/** The pinned Node, which runs the daemons. */
+export const NODE = join(REPOSITORY, 'node_modules', '.bin', 'node');
 const SERVER_MAIN = join('packages', 'execd', 'dist', 'main.cjs');
 const READY_WITHIN_MS = 10_000;
 const POLL_MS = 20;
@@ -116,7 +118,7 @@ function launch(port: number, environment: NodeJS.ProcessEnv): ChildProcess {
   const main = join(REPOSITORY, SERVER_MAIN);
   if (!existsSync(main)) throw new Error(`${SERVER_MAIN} is missing, run \`npm run build\` first`);
   const flags = ['--host', '127.0.0.1', '--port', String(port), '--log-level', '3'];
-  return spawn(NODE, [main, ...flags], { env: environment, stdio });
+  return spawn(NODE, [...nodeFlags, main, ...flags], { env: environment, stdio });
 }
 
 async function findFreePort(): Promise<number> {

@@ -1,4 +1,4 @@
-import { measureLatency, measureSpawn } from '../native-programs.ts';
+import { measureBareSpawn, measureLatency, measureSpawn } from '../native-programs.ts';
 import { alternate } from '../rounds.ts';
 import type { Result, RunSettings, Scenario } from '../scenario.ts';
 import { startServer } from '../server.ts';
@@ -19,16 +19,20 @@ async function measure(name: string, shell: Shell, settings: RunSettings): Promi
   const request = { port: server.port, command: 'true', requests: repetitions, signal };
   await measureLatency(request); // not counted: the server's code is compiled meanwhile
 
+  const spawn = {
+    argv: [shell, '-c', 'true'],
+    rounds: repetitions,
+    environment: environment.variables,
+    signal,
+  };
+  const bareSpawns: number[] = [];
   const { baseline, measured } = await alternate(
     rounds,
-    () =>
-      measureSpawn({
-        argv: [shell, '-c', 'true'],
-        rounds: repetitions,
-        environment: environment.variables,
-        signal,
-      }),
-    () => measureLatency(request),
+    () => measureSpawn(spawn),
+    async () => {
+      bareSpawns.push(await measureBareSpawn(spawn));
+      return measureLatency(request);
+    },
   );
   return [
     {
@@ -37,6 +41,12 @@ async function measure(name: string, shell: Shell, settings: RunSettings): Promi
       measured: measured.map((round) => round.endP50Us),
       baseline: baseline.map((round) => round.p50Us),
       target: { of: 'ratio', bound: 'at most', limit: 3.5 },
+    },
+    {
+      scenario: `${name}: floor, child_process in an empty Node, p50`,
+      unit: 'µs',
+      measured: bareSpawns,
+      baseline: baseline.map((round) => round.p50Us),
     },
     {
       scenario: `${name}: end of stream, p99`,

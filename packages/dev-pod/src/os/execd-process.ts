@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import nodeFlags from '@pod-agent/execd/node-flags.json' with { type: 'json' };
 import { z } from 'zod';
 import { MARK_VARIABLE, killMarkedProcesses } from './marked-processes.ts';
 
@@ -48,7 +49,7 @@ export class ExecdLauncher {
 
   /** Resolves when execd answers /ping. Rejects with an ExecdStartError; nothing is left running then. */
   async start(spec: ExecdSpec): Promise<ExecdProcess> {
-    const child = spawn(process.execPath, [this.#program, ...flagsFor(spec)], {
+    const child = spawn(process.execPath, [...nodeFlags, this.#program, ...flagsFor(spec)], {
       cwd: spec.cwd,
       env: { ...spec.environment, [MARK_VARIABLE]: spec.cwd },
       // Ctrl-C in a terminal reaches the foreground group: execd is ended by us, in order, not by the terminal.
