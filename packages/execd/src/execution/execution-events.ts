@@ -1,18 +1,14 @@
 import { formatDuration } from '@pod-agent/daemon-kit/duration';
 import type { LogEntry } from '../output/log-entry.ts';
 import { OutputLostError } from '../output/output-reader.ts';
-import { encodeBlock, encodeEvent } from './event-encoder.ts';
-import type { EncodedText, EventFraming } from './event-encoder.ts';
+import { ChunkEncoder, textChunk } from './event-chunk.ts';
+import type { EventChunk } from './event-chunk.ts';
+import { encodeEvent } from './event-encoder.ts';
+import type { EventFraming } from './event-encoder.ts';
 import type { StreamEvent } from './event-schema.ts';
 import type { Ending, Execution } from './execution.ts';
 import { causeOf, errorTextOf } from './outcome.ts';
 import type { Outcome } from './outcome.ts';
-
-/** Framed events, several at once where they are there at once. */
-export interface EventChunk extends EncodedText {
-  /** Nothing follows. */
-  readonly last: boolean;
-}
 
 export interface EventsRequest {
   framing: EventFraming;
@@ -36,10 +32,11 @@ export async function* executionEvents(
 ): AsyncGenerator<EventChunk> {
   const { framing, after, signal } = request;
   const seenOutput = Math.max(0, after - INIT_ORDINAL);
+  const encoder = new ChunkEncoder(framing);
   await using reader = execution.log.readAfterEvents(seenOutput);
-  if (after < INIT_ORDINAL) yield eventChunk(encodeEvent(initEvent(execution), framing, INIT_ORDINAL), false);
+  if (after < INIT_ORDINAL) yield textChunk(encodeEvent(initEvent(execution), framing, INIT_ORDINAL), false);
   if (execution.log.start.events > seenOutput) {
-    yield eventChunk(
+    yield textChunk(
       encodeEvent(lostEvent(new OutputLostError('output was dropped before it was read')), framing),
       true,
     );
@@ -51,17 +48,21 @@ export async function* executionEvents(
       entries = await reader.available();
     } catch (error) {
       if (!(error instanceof OutputLostError)) throw error;
-      yield eventChunk(encodeEvent(lostEvent(error), framing), true);
+      yield textChunk(encodeEvent(lostEvent(error), framing), true);
       return;
     }
-    const output = encodeEntries(entries, framing, after);
+    const output = encoder.encode(entries, ordinalOf, after);
     if (reader.atEnd) {
       const ending = await execution.ended;
       const ordinal = FIRST_OUTPUT_ORDINAL + execution.log.end.events;
-      yield eventChunk(output.text + encodeEvent(endingEvent(ending), framing, ordinal), true);
+      yield {
+        ...output,
+        parts: [...output.parts, encodeEvent(endingEvent(ending), framing, ordinal)],
+        last: true,
+      };
       return;
     }
-    if (output.text !== '') yield { ...output, last: false };
+    if (output.parts.length > 0) yield output;
     else await reader.changed(signal);
   }
 }
@@ -140,19 +141,6 @@ function lostEvent(error: OutputLostError): StreamEvent {
   };
 }
 
-/** A chunk of text of which nothing is known. */
-export function eventChunk(text: string, last: boolean): EventChunk {
-  return { text, isAscii: false, last };
-}
-
-function encodeEntries(entries: readonly LogEntry[], framing: EventFraming, after: number): EncodedText {
-  let text = '';
-  let isAscii = true;
-  for (const { position, block } of entries) {
-    const firstOrdinal = FIRST_OUTPUT_ORDINAL + position.events;
-    const encoded = encodeBlock(block, framing, firstOrdinal, Math.max(0, after + 1 - firstOrdinal));
-    text += encoded.text;
-    isAscii &&= encoded.isAscii;
-  }
-  return { text, isAscii };
+function ordinalOf({ position }: LogEntry): number {
+  return FIRST_OUTPUT_ORDINAL + position.events;
 }

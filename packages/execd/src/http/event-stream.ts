@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import type { Reply } from '@pod-agent/daemon-kit/http/reply';
 import { encodeEvent } from '../execution/event-encoder.ts';
 import type { EventFraming } from '../execution/event-encoder.ts';
-import type { EventChunk } from '../execution/execution-events.ts';
+import type { EventChunk } from '../execution/event-chunk.ts';
 
 /** A ping follows the first event at once, then one every 3 s (contract §2.3). */
 const PING_INTERVAL_MS = 3_000;
@@ -25,24 +25,24 @@ const HEADERS = {
 export function eventStream(
   framing: EventFraming,
   events: (signal: AbortSignal) => AsyncIterable<EventChunk>,
-  headers: Record<string, string> = {},
 ): Reply {
   return async (response) => {
     const closed = new AbortController();
     response.once('close', () => closed.abort(CLIENT_LEFT));
     let pings: NodeJS.Timeout | undefined;
     try {
-      for await (const { text, isAscii, last } of events(closed.signal)) {
-        if (last) {
-          if (!pings) response.writeHead(200, { ...HEADERS, ...headers });
-          response.end(text);
+      for await (const chunk of events(closed.signal)) {
+        const isFirst = !response.headersSent;
+        if (isFirst) response.writeHead(200, HEADERS);
+        const hasRoom = writeChunk(response, chunk);
+        if (chunk.last) {
+          response.end();
           return;
         }
-        if (!pings) {
-          response.writeHead(200, { ...HEADERS, ...headers });
-          response.write(text + ping(framing));
+        if (isFirst) {
+          writePing(response, framing);
           pings = setInterval(() => writePing(response, framing), PING_INTERVAL_MS);
-        } else if (!response.write(text, isAscii ? 'latin1' : 'utf8')) {
+        } else if (!hasRoom) {
           await drained(response, closed.signal);
         }
       }
@@ -50,6 +50,15 @@ export function eventStream(
       clearInterval(pings);
     }
   };
+}
+
+/** False when the client has to take something first. What is written in one turn goes out in one packet. */
+function writeChunk(response: ServerResponse, { parts, written }: EventChunk): boolean {
+  let hasRoom = true;
+  for (const [index, part] of parts.entries()) {
+    hasRoom = index === parts.length - 1 ? response.write(part, written) : response.write(part);
+  }
+  return hasRoom;
 }
 
 function ping(framing: EventFraming): string {

@@ -46,7 +46,7 @@ export function encode(blocks: readonly OutputBlock[], framing: EventFraming): s
   let ordinal = 1;
   let encoded = '';
   for (const block of blocks) {
-    encoded += encodeBlock(block, framing, ordinal).text;
+    encoded += encodeBlock(block, framing, ordinal);
     ordinal += block.eventCount;
   }
   return encoded;
