@@ -1,4 +1,5 @@
 import type { LogEntry } from '../output/log-entry.ts';
+import type { OutputBlock } from '../output/output-block.ts';
 import { encodeBlock } from './event-encoder.ts';
 import type { EventFraming } from './event-encoder.ts';
 import { isPlain, plainSize, writePlainLines } from './plain-lines.ts';
@@ -15,7 +16,8 @@ export interface EventChunk {
 
 /** Smaller blocks are not worth the memory that a buffer of their own takes. */
 const BUFFERED_BLOCK_BYTES = 4 * 1024;
-const MEMORY_BYTES = 512 * 1024;
+/** Room for 64 KiB of one-letter lines. Of a buffer, only what is used takes memory. */
+const BUFFER_BYTES = 2 * 1024 * 1024;
 /** Kept for the next chunks of the same stream. */
 const SPARE_BUFFERS = 2;
 
@@ -28,31 +30,78 @@ export class ChunkEncoder {
     this.#framing = framing;
   }
 
-  /** The output events of the entries behind the ordinal `after`; the first entry begins with `firstOrdinal`. */
-  encode(entries: readonly LogEntry[], ordinalOf: (entry: LogEntry) => number, after: number): EventChunk {
-    const parts: (string | Buffer)[] = [];
-    let buffer: Buffer | undefined;
-    let used = 0;
+  /**
+   * The output events of the entries behind the ordinal `after`, in as few chunks as their buffers allow. A buffer is
+   * taken when its chunk is asked for.
+   */
+  *encode(
+    entries: readonly LogEntry[],
+    ordinalOf: (entry: LogEntry) => number,
+    after: number,
+  ): Generator<EventChunk> {
+    let chunk = new ChunkBuilder(this.#takeBuffer, this.#keepBuffer);
     for (const entry of entries) {
-      const { block } = entry;
       const firstOrdinal = ordinalOf(entry);
       const skip = Math.max(0, after + 1 - firstOrdinal);
-      const isFast = this.#framing === 'bare' && skip === 0 && block.bytes.length >= BUFFERED_BLOCK_BYTES;
-      if (isFast && used + plainSize(block) <= MEMORY_BYTES && isPlain(block)) {
-        buffer ??= this.#spare.pop() ?? Buffer.allocUnsafeSlow(MEMORY_BYTES);
-        const end = writePlainLines(block, buffer, used);
-        parts.push(buffer.subarray(used, end));
-        used = end;
+      if (this.#framing === 'bare' && skip === 0 && isWorthABuffer(entry.block)) {
+        if (!chunk.hasRoomFor(entry.block)) {
+          yield chunk.build();
+          chunk = new ChunkBuilder(this.#takeBuffer, this.#keepBuffer);
+        }
+        chunk.addPlain(entry.block);
       } else {
-        const text = encodeBlock(block, this.#framing, firstOrdinal, skip);
-        if (text !== '') parts.push(text);
+        chunk.addText(encodeBlock(entry.block, this.#framing, firstOrdinal, skip));
       }
     }
-    return { parts, last: false, ...(buffer && { written: () => this.#keep(buffer) }) };
+    if (!chunk.isEmpty) yield chunk.build();
   }
 
-  #keep(buffer: Buffer): void {
+  readonly #takeBuffer = (): Buffer => this.#spare.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES);
+
+  readonly #keepBuffer = (buffer: Buffer): void => {
     if (this.#spare.length < SPARE_BUFFERS) this.#spare.push(buffer);
+  };
+}
+
+function isWorthABuffer(block: OutputBlock): boolean {
+  return block.bytes.length >= BUFFERED_BLOCK_BYTES && plainSize(block) <= BUFFER_BYTES && isPlain(block);
+}
+
+/** One chunk in the making. */
+class ChunkBuilder {
+  readonly #takeBuffer: () => Buffer;
+  readonly #keepBuffer: (buffer: Buffer) => void;
+  readonly #parts: (string | Buffer)[] = [];
+  #buffer: Buffer | undefined;
+  #used = 0;
+
+  constructor(takeBuffer: () => Buffer, keepBuffer: (buffer: Buffer) => void) {
+    this.#takeBuffer = takeBuffer;
+    this.#keepBuffer = keepBuffer;
+  }
+
+  get isEmpty(): boolean {
+    return this.#parts.length === 0;
+  }
+
+  hasRoomFor(block: OutputBlock): boolean {
+    return this.#used + plainSize(block) <= BUFFER_BYTES;
+  }
+
+  addPlain(block: OutputBlock): void {
+    this.#buffer ??= this.#takeBuffer();
+    const end = writePlainLines(block, this.#buffer, this.#used);
+    this.#parts.push(this.#buffer.subarray(this.#used, end));
+    this.#used = end;
+  }
+
+  addText(text: string): void {
+    if (text !== '') this.#parts.push(text);
+  }
+
+  build(): EventChunk {
+    const buffer = this.#buffer;
+    return { parts: this.#parts, last: false, ...(buffer && { written: () => this.#keepBuffer(buffer) }) };
   }
 }
 

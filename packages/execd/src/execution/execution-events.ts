@@ -30,39 +30,39 @@ export async function* executionEvents(
   execution: Execution,
   request: EventsRequest,
 ): AsyncGenerator<EventChunk> {
-  const { framing, after, signal } = request;
-  const seenOutput = Math.max(0, after - INIT_ORDINAL);
-  const encoder = new ChunkEncoder(framing);
-  await using reader = execution.log.readAfterEvents(seenOutput);
+  const { framing, after } = request;
   if (after < INIT_ORDINAL) yield textChunk(encodeEvent(initEvent(execution), framing, INIT_ORDINAL), false);
-  if (execution.log.start.events > seenOutput) {
-    yield textChunk(
-      encodeEvent(lostEvent(new OutputLostError('output was dropped before it was read')), framing),
-      true,
-    );
-    return;
+  try {
+    yield* outputAndEnding(execution, request);
+  } catch (error) {
+    if (!(error instanceof OutputLostError)) throw error;
+    yield textChunk(encodeEvent(lostEvent(error), framing), true);
   }
+}
+
+async function* outputAndEnding(
+  execution: Execution,
+  { framing, after, signal }: EventsRequest,
+): AsyncGenerator<EventChunk> {
+  const seen = Math.max(0, after - INIT_ORDINAL);
+  if (execution.log.start.events > seen) throw new OutputLostError('output was dropped before it was read');
+  const encoder = new ChunkEncoder(framing);
+  await using reader = execution.log.readAfterEvents(seen);
   while (!signal.aborted) {
-    let entries: LogEntry[];
-    try {
-      entries = await reader.available();
-    } catch (error) {
-      if (!(error instanceof OutputLostError)) throw error;
-      yield textChunk(encodeEvent(lostEvent(error), framing), true);
-      return;
+    const entries = await reader.available();
+    let newest: EventChunk | undefined;
+    for (const chunk of encoder.encode(entries, ordinalOf, after)) {
+      if (newest) yield newest;
+      newest = chunk;
     }
-    const output = encoder.encode(entries, ordinalOf, after);
     if (reader.atEnd) {
-      const ending = await execution.ended;
       const ordinal = FIRST_OUTPUT_ORDINAL + execution.log.end.events;
-      yield {
-        ...output,
-        parts: [...output.parts, encodeEvent(endingEvent(ending), framing, ordinal)],
-        last: true,
-      };
+      const ending = encodeEvent(endingEvent(await execution.ended), framing, ordinal);
+      // One write for the last output and the ending.
+      yield newest ? { ...newest, parts: [...newest.parts, ending], last: true } : textChunk(ending, true);
       return;
     }
-    if (output.parts.length > 0) yield output;
+    if (newest) yield newest;
     else await reader.changed(signal);
   }
 }

@@ -33,20 +33,50 @@ export function plainSize(block: OutputBlock): number {
  * is decoded, and no string is made that the garbage collector would have to move.
  */
 export function writePlainLines(block: OutputBlock, target: Buffer, start: number): number {
-  const { bytes } = block;
+  const { bytes, kind, eventCount } = block;
+  if (eventCount === 0) return start;
+  const prefix = Buffer.from(eventPrefix(block), 'latin1');
   const suffix = Buffer.from(eventSuffix(block), 'latin1');
-  const separator = Buffer.from(eventSuffix(block) + eventPrefix(block), 'latin1');
+  const separator = Buffer.concat([suffix, prefix]);
   const first = block.afterCarriageReturn && bytes[0] === LF ? 1 : 0;
-  const end = block.kind === 'lines' ? bytes.length - 1 : bytes.length;
-  if (first > end) return start;
-  let at = start + target.write(eventPrefix(block), start, 'latin1');
-  for (let lineStart = first; ;) {
-    const found = lineStart < end ? bytes.indexOf(LF, lineStart) : end;
-    const lineEnd = found < 0 || found > end ? end : found;
-    at += lineEnd > lineStart ? bytes.copy(target, at, lineStart, lineEnd) : BLANK_LINE.copy(target, at);
-    if (lineEnd >= end) break;
-    at += separator.copy(target, at);
+  const lines = bytes.subarray(first, kind === 'lines' ? bytes.length - 1 : bytes.length);
+  target.set(prefix, start);
+  const copyLines = lines.length / eventCount < SHORT_LINE_BYTES ? copyShortLines : copyLongLines;
+  const end = copyLines(lines, separator, target, start + prefix.length);
+  target.set(suffix, end);
+  return end + suffix.length;
+}
+
+/** Below this many bytes a line, looking at each byte beats the calls that search and copy. */
+const SHORT_LINE_BYTES = 32;
+
+function copyShortLines(lines: Buffer, separator: Buffer, target: Buffer, start: number): number {
+  let at = start;
+  let lineStart = start;
+  for (let index = 0; index < lines.length; index += 1) {
+    const byte = lines[index] ?? 0;
+    if (byte === LF) {
+      if (at === lineStart) at += BLANK_LINE.copy(target, at);
+      target.set(separator, at);
+      at += separator.length;
+      lineStart = at;
+    } else {
+      target[at] = byte;
+      at += 1;
+    }
+  }
+  return at === lineStart ? at + BLANK_LINE.copy(target, at) : at;
+}
+
+function copyLongLines(lines: Buffer, separator: Buffer, target: Buffer, start: number): number {
+  let at = start;
+  for (let lineStart = 0; ;) {
+    const found = lines.indexOf(LF, lineStart);
+    const lineEnd = found < 0 ? lines.length : found;
+    at += lineEnd > lineStart ? lines.copy(target, at, lineStart, lineEnd) : BLANK_LINE.copy(target, at);
+    if (found < 0) return at;
+    target.set(separator, at);
+    at += separator.length;
     lineStart = lineEnd + 1;
   }
-  return at + suffix.copy(target, at);
 }
