@@ -143,7 +143,7 @@ export const commandStatus = z
 export type CommandStatus = z.infer<typeof commandStatus>;
 
 /** One row of GET /command. */
-export const commandSummary = z
+const commandSummary = z
   .object({
     id: z.string(),
     command: z.string(),

@@ -28,7 +28,7 @@ export function eventStream(
 ): Reply {
   return async (response) => {
     const closed = new AbortController();
-    response.once('close', () => closed.abort(CLIENT_LEFT));
+    response.once('close', () => response.writableFinished || closed.abort(CLIENT_LEFT));
     let pings: NodeJS.Timeout | undefined;
     try {
       for await (const chunk of events(closed.signal)) {

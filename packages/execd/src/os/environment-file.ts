@@ -1,5 +1,5 @@
 /** A line of the file that could not be used. */
-export interface SkippedLine {
+interface SkippedLine {
   readonly line: number;
   readonly reason: string;
 }

@@ -17,8 +17,8 @@ export interface LogSpace {
   readonly directory: SpoolDirectory;
   /** How much one log may keep in memory now, bytes. */
   memoryLimit(): number;
-  /** Called after the log's memory or disk use changed. */
-  usageChanged(log: OutputLog, memoryDelta: number, diskDelta: number): void;
+  /** Called after the memory of a log or what it retains in memory and on disk changed, by so many bytes. */
+  usageChanged(memoryDelta: number, retainedDelta: number): void;
   /** Called when the disk refused a write; from then on the log keeps what fits into memory. */
   spoolFailed(error: unknown): void;
 }
@@ -37,6 +37,7 @@ export class OutputLog implements LogSource, AsyncDisposable {
   /** Sequence of the first block that is not on disk yet. */
   #unwrittenSequence = 0;
   #unwrittenBytes = 0;
+  #reported = { memory: 0, retained: 0 };
   #end: LogPosition = LOG_START;
   #closed = false;
   #disposed = false;
@@ -94,7 +95,7 @@ export class OutputLog implements LogSource, AsyncDisposable {
     }
     this.#memoryBytes += added;
     this.#unwrittenBytes += added;
-    this.#space.usageChanged(this, added, 0);
+    this.#reportUsage();
     this.#wake();
     this.#relieveMemory();
   }
@@ -104,7 +105,8 @@ export class OutputLog implements LogSource, AsyncDisposable {
     this.#closed = true;
     this.#wake();
     // A log that outgrew the room while it ran can be evicted from now on.
-    this.#space.usageChanged(this, 0, 0);
+    this.#space.usageChanged(0, 0);
+    void this.#sealWhenWritten();
   }
 
   /** A reader that starts with the block holding output event number `afterEvents` + 1. */
@@ -149,7 +151,7 @@ export class OutputLog implements LogSource, AsyncDisposable {
       if (!force && reader.sequence < segment.end.sequence) return 0;
     }
     await this.#spool.dropOldest();
-    this.#space.usageChanged(this, 0, -segment.bytes);
+    this.#reportUsage();
     return segment.bytes;
   }
 
@@ -158,10 +160,11 @@ export class OutputLog implements LogSource, AsyncDisposable {
     this.close();
     for (const reader of this.#readers) await reader[Symbol.asyncDispose]();
     await this.#writeLoop;
-    this.#space.usageChanged(this, -this.#memoryBytes, -this.diskBytes);
     this.#memory = [];
     this.#memoryBytes = 0;
+    this.#unwrittenBytes = 0;
     await this.#spool[Symbol.asyncDispose]();
+    this.#reportUsage();
   }
 
   /** The blocks in memory from `sequence` on, `limitBytes` of them or a little more; undefined when they are not there. */
@@ -247,7 +250,7 @@ export class OutputLog implements LogSource, AsyncDisposable {
     if (count === 0) return;
     this.#memory.splice(0, count);
     this.#memoryBytes -= freed;
-    this.#space.usageChanged(this, -freed, 0);
+    this.#reportUsage();
   }
 
   #startWriting(): void {
@@ -263,8 +266,7 @@ export class OutputLog implements LogSource, AsyncDisposable {
       const batch = this.#nextBatch();
       if (batch.length === 0 || this.#disposed) return;
       try {
-        const written = await this.#spool.write(batch);
-        this.#space.usageChanged(this, 0, written);
+        await this.#spool.write(batch);
       } catch (error) {
         await this.#loseDisk(error);
         return;
@@ -293,6 +295,7 @@ export class OutputLog implements LogSource, AsyncDisposable {
   #noteWritten(batch: readonly LogEntry[]): void {
     for (const { block } of batch) this.#unwrittenBytes -= memoryCost(block);
     this.#unwrittenSequence += batch.length;
+    this.#reportUsage();
   }
 
   #releasePressure(): void {
@@ -304,9 +307,24 @@ export class OutputLog implements LogSource, AsyncDisposable {
   async #loseDisk(error: unknown): Promise<void> {
     this.#diskFailed = true;
     this.#space.spoolFailed(error);
-    this.#space.usageChanged(this, 0, -this.#spool.bytes);
     await this.#spool[Symbol.asyncDispose]();
     this.#forgetAny(this.#space.memoryLimit());
+    this.#reportUsage();
+  }
+
+  /** A finished log holds no file open. */
+  async #sealWhenWritten(): Promise<void> {
+    await this.#writeLoop;
+    await this.#spool.seal();
+  }
+
+  /** A block that is in memory and on disk counts once among what is retained. */
+  #reportUsage(): void {
+    const memory = this.#memoryBytes;
+    const retained = this.#unwrittenBytes + this.#spool.bytes;
+    const before = this.#reported;
+    this.#reported = { memory, retained };
+    this.#space.usageChanged(memory - before.memory, retained - before.retained);
   }
 }
 

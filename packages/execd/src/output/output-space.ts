@@ -28,7 +28,7 @@ export class OutputSpace implements LogSpace {
   /** Least recently used first. */
   readonly #logs = new Map<OutputLog, EvictionHandler>();
   #memoryBytes = 0;
-  #diskBytes = 0;
+  #retainedBytes = 0;
   #spoolFailed = false;
   #tidying: Promise<void> | undefined;
 
@@ -42,7 +42,7 @@ export class OutputSpace implements LogSpace {
 
   /** Output kept now, bytes. */
   get retainedBytes(): number {
-    return this.#memoryBytes + this.#diskBytes;
+    return this.#retainedBytes;
   }
 
   /** A new log. `evict` is called when room is needed after the log was closed; it must dispose the log. */
@@ -69,9 +69,9 @@ export class OutputSpace implements LogSpace {
     return this.#memoryBytes > this.#options.memoryBytes ? TIGHT_LOG_BYTES : ROOMY_LOG_BYTES;
   }
 
-  usageChanged(_log: OutputLog, memoryDelta: number, diskDelta: number): void {
+  usageChanged(memoryDelta: number, retainedDelta: number): void {
     this.#memoryBytes += memoryDelta;
-    this.#diskBytes += diskDelta;
+    this.#retainedBytes += retainedDelta;
     if (this.#isOverLimit()) this.#tidy();
   }
 
@@ -82,7 +82,7 @@ export class OutputSpace implements LogSpace {
   }
 
   #isOverLimit(): boolean {
-    return this.#memoryBytes > this.#options.memoryBytes || this.retainedBytes > this.#options.retainedBytes;
+    return this.#memoryBytes > this.#options.memoryBytes || this.#retainedBytes > this.#options.retainedBytes;
   }
 
   #tidy(): void {
@@ -109,7 +109,7 @@ export class OutputSpace implements LogSpace {
 
   async #evictClosed(): Promise<void> {
     for (const [log, evict] of this.#logs) {
-      if (this.retainedBytes <= this.#options.retainedBytes) return;
+      if (this.#retainedBytes <= this.#options.retainedBytes) return;
       if (log.closed && !log.hasReaders) await evict();
     }
   }
@@ -118,7 +118,7 @@ export class OutputSpace implements LogSpace {
   async #trimLongest(): Promise<void> {
     const byLength = [...this.#logs.keys()].sort((a, b) => b.diskBytes - a.diskBytes);
     for (const log of byLength) {
-      while (this.retainedBytes > this.#options.retainedBytes) {
+      while (this.#retainedBytes > this.#options.retainedBytes) {
         const force = log.diskBytes > this.#options.backlogBytes;
         if ((await log.dropOldestSegment(force)) === 0) break;
       }

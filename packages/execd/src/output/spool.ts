@@ -29,6 +29,7 @@ export class Spool implements AsyncDisposable {
   readonly #name: string;
   readonly #segments: SpoolSegment[] = [];
   #writing: FileHandle | undefined;
+  #bytes = 0;
 
   constructor(directory: SpoolDirectory, name: string) {
     this.#directory = directory;
@@ -41,24 +42,23 @@ export class Spool implements AsyncDisposable {
 
   /** Size on disk. */
   get bytes(): number {
-    return this.#segments.reduce((sum, segment) => sum + segment.bytes, 0);
+    return this.#bytes;
   }
 
   /**
-   * Appends entries, one write; returns what this took on disk. They must follow what is there. Throws the system's
-   * error; nothing is half visible.
+   * Appends entries, one write. They must follow what is there. Throws the system's error; nothing is half visible.
    */
-  async write(entries: readonly LogEntry[]): Promise<number> {
+  async write(entries: readonly LogEntry[]): Promise<void> {
     const [first] = entries;
     const last = entries.at(-1);
-    if (!first || !last) return 0;
+    if (!first || !last) return;
     const segment = await this.#segmentFor(first.position);
     const buffers = entries.flatMap(({ block }) => [encodeRecordHeader(block), block.bytes]);
     const size = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
     await writeFully(this.#writing, buffers, segment.bytes);
     segment.bytes += size;
     segment.end = positionAfter(last);
-    return size;
+    this.#bytes += size;
   }
 
   /** Closes the file that is being written; a later write starts a new segment. */
@@ -72,6 +72,7 @@ export class Spool implements AsyncDisposable {
   async dropOldest(): Promise<void> {
     const segment = this.#segments.shift();
     if (!segment) return;
+    this.#bytes -= segment.bytes;
     if (this.#segments.length === 0) await this.seal();
     await removeFile(segment.path);
   }
@@ -79,6 +80,7 @@ export class Spool implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.seal();
     const segments = this.#segments.splice(0);
+    this.#bytes = 0;
     for (const segment of segments) await removeFile(segment.path);
   }
 

@@ -8,7 +8,7 @@ import type { OutputSpaceOptions } from '../../src/output/output-space.ts';
 export const MIB = 1024 * 1024;
 
 /** Bytes of an endless sequence in which every 4 bytes hold their own place. `offset` and `length` divide by 4. */
-export function numberedBytes(offset: number, length: number): Buffer {
+function numberedBytes(offset: number, length: number): Buffer {
   const words = Uint32Array.from({ length: length / 4 }, (_word, index) => offset / 4 + index);
   return Buffer.from(words.buffer);
 }
@@ -27,7 +27,7 @@ export function numberedBlock(offset: number, length: number): OutputBlock {
 }
 
 /** Whether the block holds what was appended at its place. */
-export function isNumbered({ position, block }: LogEntry): boolean {
+function isNumbered({ position, block }: LogEntry): boolean {
   return (
     block.timestamp === position.offset &&
     block.bytes.equals(numberedBytes(position.offset, block.bytes.length))
