@@ -48,6 +48,13 @@ export class CommandRegistry implements AsyncDisposable {
     return command;
   }
 
+  /** As `find`, but throws not-found. */
+  get(id: string): Command {
+    const command = this.find(id);
+    if (command) return command;
+    throw new ServiceError('not-found', 'COMMAND_NOT_FOUND', `command not found: ${id}`);
+  }
+
   /** Newest first. */
   list(): Command[] {
     return [...this.#commands.values()].reverse();

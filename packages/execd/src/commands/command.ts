@@ -15,6 +15,8 @@ import type { CommandRequest } from './schema.ts';
 
 /** From TERM to KILL at an interrupt (contract §3.3). */
 const INTERRUPT_GRACE_MS = 3_000;
+/** How long a killed command may take to be gone before the interrupt answers all the same. */
+const KILL_WAIT_MS = 1_000;
 /** How often a group that outlives its leader is looked at: nobody tells us of processes that are not our children. */
 const GROUP_CHECK_MS = 20;
 
@@ -96,7 +98,7 @@ export class Command implements Execution {
 
   /**
    * Asks everything that came from the command to end, and kills what is left after 3 s. Resolves when the command has
-   * ended and its process group is gone. False when the command does not run.
+   * ended and its process group is gone, or cannot be killed. False when the command does not run.
    */
   async interrupt(cause: KillCause = { by: 'interrupt' }, graceMs = INTERRUPT_GRACE_MS): Promise<boolean> {
     if (this.#ending) return false;
@@ -109,7 +111,8 @@ export class Command implements Execution {
     await Promise.race([this.ended, delay(graceMs, undefined, { ref: false })]);
     while (leader.hasGroup() && Date.now() < deadline) await delay(GROUP_CHECK_MS);
     leader.signal('SIGKILL', 'tree');
-    await this.ended;
+    // Whoever became another user, or waits for a device, cannot be killed: the caller is not held up by that.
+    await Promise.race([this.ended, delay(KILL_WAIT_MS, undefined, { ref: false })]);
     return true;
   }
 

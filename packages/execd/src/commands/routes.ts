@@ -1,23 +1,22 @@
-import type { IncomingMessage } from 'node:http';
 import { jsonBody } from '@pod-agent/daemon-kit/http/json-body';
-import { empty, json, textStream } from '@pod-agent/daemon-kit/http/reply';
-import type { Reply } from '@pod-agent/daemon-kit/http/reply';
+import { empty, json } from '@pod-agent/daemon-kit/http/reply';
 import { route } from '@pod-agent/daemon-kit/http/route';
 import type { Route } from '@pod-agent/daemon-kit/http/route';
+import { maskSecrets } from '@pod-agent/daemon-kit/mask-secrets';
 import { ServiceError } from '@pod-agent/daemon-kit/service-error';
 import { z } from 'zod';
 import { streamEventSchema } from '../execution/event-schema.ts';
-import { executionEvents, newestOrdinal, oldestOrdinal } from '../execution/execution-events.ts';
+import { executionEvents } from '../execution/execution-events.ts';
 import { errorResponse } from '../http/error-schema.ts';
 import { eventStream } from '../http/event-stream.ts';
 import { rawBody } from '../http/raw-body.ts';
 import { backgroundEvents } from './background-events.ts';
-import { sliceLog } from './command-logs.ts';
 import type { CommandRegistry } from './command-registry.ts';
 import { idempotencyKey } from './command-runner.ts';
 import type { CommandRunner } from './command-runner.ts';
 import { statusOf, summaryOf } from './command-views.ts';
 import type { Command } from './command.ts';
+import { eventsRoute, logsRoute, requireRetained } from './output-routes.ts';
 import {
   commandList,
   commandParams,
@@ -28,7 +27,6 @@ import {
 } from './schema.ts';
 
 const TAG = 'Commands';
-const SHOWN_COMMAND_CHARACTERS = 200;
 
 export interface CommandServices {
   readonly registry: CommandRegistry;
@@ -42,8 +40,8 @@ export function commandRoutes(services: CommandServices): Route[] {
     listRoute(services),
     interruptRoute(services),
     statusRoute(services),
-    logsRoute(services),
-    eventsRoute(services),
+    logsRoute(services.registry),
+    eventsRoute(services.registry),
     signalRoute(services),
     stdinRoute(services),
   ];
@@ -73,12 +71,19 @@ function runRoute({ runner }: CommandServices): Route {
     handle({ body, request, note }) {
       const key = idempotencyKey(request.headers['idempotency-key']);
       const command = key === undefined ? runner.start(body) : runner.startOnce(key, body);
-      note({ execution: command.id, command: command.text.slice(0, SHOWN_COMMAND_CHARACTERS) });
+      note({ execution: command.id, command: shownCommand(command.text) });
       if (body.background) return eventStream('bare', () => backgroundEvents(command));
       requireRetained(command, 0);
       return eventStream('bare', (signal) => executionEvents(command, { framing: 'bare', after: 0, signal }));
     },
   });
+}
+
+const SHOWN_COMMAND_CHARACTERS = 200;
+
+/** The beginning of a command for the log. Masked before it is cut: half a secret may not look like one. */
+function shownCommand(text: string): string {
+  return maskSecrets(text.slice(0, 20 * SHOWN_COMMAND_CHARACTERS)).slice(0, SHOWN_COMMAND_CHARACTERS);
 }
 
 function listRoute({ registry }: CommandServices): Route {
@@ -150,104 +155,6 @@ function statusRoute({ registry }: CommandServices): Route {
   });
 }
 
-function logsRoute({ registry }: CommandServices): Route {
-  return route({
-    method: 'GET',
-    path: '/command/:id/logs',
-    tag: TAG,
-    summary: 'Raw output of a background command',
-    description: 'Bytes from the cursor to the current end; the header is the next cursor (contract §3.5).',
-    params: commandParams,
-    query: z.object({
-      cursor: z.string().optional().describe('byte offset; 0 when missing or not a number'),
-    }),
-    responses: {
-      200: {
-        description: 'Output',
-        contentType: 'text/plain',
-        headers: {
-          'EXECD-COMMANDS-TAIL-CURSOR': 'the next cursor',
-          'EXECD-COMMANDS-LOG-START':
-            'offset of the first byte; later than the cursor when output was dropped',
-        },
-      },
-      400: errorResponse('No such command, not a background command, or a negative cursor'),
-    },
-    handle({ params: { id }, query }) {
-      const command = registry.find(id);
-      if (!command) throw badLogRequest(`command not found: ${id}`);
-      if (!command.request.background) throw badLogRequest(`command ${id} is not running in background`);
-      const cursor = /^[+-]?\d+$/.test(query.cursor ?? '') ? Number(query.cursor) : 0;
-      if (cursor < 0) throw badLogRequest('error seek file: invalid argument');
-      const slice = sliceLog(command, cursor);
-      return textStream(slice.bytes(), slice.end - slice.start, {
-        'EXECD-COMMANDS-TAIL-CURSOR': String(slice.end),
-        'EXECD-COMMANDS-LOG-START': String(slice.start),
-      });
-    },
-  });
-}
-
-function badLogRequest(message: string): ServiceError {
-  return new ServiceError('invalid-argument', 'INVALID_REQUEST_BODY', message);
-}
-
-function eventsRoute({ registry }: CommandServices): Route {
-  return route({
-    method: 'GET',
-    path: '/command/:id/events',
-    tag: TAG,
-    summary: 'Events of a command, replayed and then live',
-    description:
-      'Standard server-sent events. `id` counts the events that are no pings, from 1. Starts behind `after` or ' +
-      'Last-Event-ID; any number of readers. 204 when everything was seen.',
-    params: commandParams,
-    query: z.object({ after: z.string().optional().describe('id of the last event seen; 0 for none') }),
-    responses: {
-      200: { description: 'Events', contentType: 'text/event-stream', schema: streamEventSchema },
-      204: { description: 'The command has ended and its last event was seen' },
-      400: errorResponse('`after` is no event id of this command'),
-      404: errorResponse('No such command'),
-      410: errorResponse('Events behind `after` were dropped; `oldest_id` is the oldest that is left'),
-    },
-    handle({ params: { id }, query, request }) {
-      const command = requireCommand(registry, id);
-      const after = lastSeenId(query.after, request);
-      const newest = newestOrdinal(command, command.ending !== undefined);
-      if (after > newest) {
-        throw new ServiceError(
-          'invalid-argument',
-          'INVALID_REQUEST',
-          `no event ${after}: the newest is ${newest}`,
-        );
-      }
-      if (after === newest && command.ending) return noContent;
-      requireRetained(command, after);
-      return eventStream('sse', (signal) => executionEvents(command, { framing: 'sse', after, signal }));
-    },
-  });
-}
-
-const noContent: Reply = (response) => {
-  response.writeHead(204);
-  response.end();
-};
-
-function lastSeenId(after: string | undefined, request: IncomingMessage): number {
-  const header = request.headers['last-event-id'];
-  const text = after ?? (typeof header === 'string' ? header : '0');
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new ServiceError('invalid-argument', 'INVALID_REQUEST', `invalid event id ${JSON.stringify(text)}`);
-}
-
-/** Throws `gone` unless every event behind `after` can still be read. */
-function requireRetained(command: Command, after: number): void {
-  const oldest = oldestOrdinal(command);
-  if (after + 1 >= oldest) return;
-  const message = `events up to ${oldest - 1} were dropped; the oldest that is left is ${oldest}`;
-  throw new ServiceError('gone', 'EVENTS_GONE', message, { details: { oldest_id: oldest } });
-}
-
 function signalRoute({ registry }: CommandServices): Route {
   return route({
     method: 'POST',
@@ -264,7 +171,7 @@ function signalRoute({ registry }: CommandServices): Route {
     },
     async handle({ params: { id }, body: { signal, scope }, note }) {
       note({ execution: id, signal, scope });
-      const command = requireCommand(registry, id);
+      const command = registry.get(id);
       await command.started;
       if (!command.signal(signal, scope)) throw notRunning(id);
       return empty;
@@ -289,7 +196,7 @@ function stdinRoute({ registry }: CommandServices): Route {
     },
     async handle({ params: { id }, query: { close }, body, note }) {
       note({ execution: id });
-      const command = requireCommand(registry, id);
+      const command = registry.get(id);
       if (!command.request.stdin) throw stdinClosed('the command was not started with stdin: true');
       if (command.ending) throw notRunning(id);
       for await (const chunk of body) await writeStdin(command, chunk);
@@ -309,12 +216,6 @@ async function writeStdin(command: Command, chunk: Buffer): Promise<void> {
 
 function stdinClosed(message: string, cause?: unknown): ServiceError {
   return new ServiceError('conflict', 'STDIN_CLOSED', message, { cause });
-}
-
-function requireCommand(registry: CommandRegistry, id: string): Command {
-  const command = registry.find(id);
-  if (command) return command;
-  throw new ServiceError('not-found', 'COMMAND_NOT_FOUND', `command not found: ${id}`);
 }
 
 function notRunning(id: string): ServiceError {

@@ -14,7 +14,6 @@ const CLIENT_LEFT = new Error('the client left');
 const HEADERS = {
   'Content-Type': 'text/event-stream',
   'Cache-Control': 'no-cache',
-  Connection: 'keep-alive',
   'X-Accel-Buffering': 'no',
 };
 
@@ -29,6 +28,8 @@ export function eventStream(
   return async (response) => {
     const closed = new AbortController();
     response.once('close', () => response.writableFinished || closed.abort(CLIENT_LEFT));
+    // The client may have left before the answer began.
+    if (response.destroyed) closed.abort(CLIENT_LEFT);
     let pings: NodeJS.Timeout | undefined;
     try {
       for await (const chunk of events(closed.signal)) {

@@ -7,12 +7,18 @@ export const EXECUTION_COOKIE = 'OPENSANDBOX_EXEC_ID';
 /** A process may fork while it is looked for: a kill looks again this often at the most. */
 const KILL_ROUNDS = 8;
 
-/** Signals a process, or with a negative target the group of that id. False when there is none. */
+/**
+ * Signals a process, or with a negative target the group of that id. False when there is none, or none that we may
+ * signal. Signal 0 only asks: true for whatever exists.
+ */
 export function sendSignal(target: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(target, signal);
   } catch (error) {
-    if (errorCode(error) === 'ESRCH') return false;
+    const code = errorCode(error);
+    // EPERM: there is somebody, who became another user; a setuid program for instance.
+    if (code === 'EPERM') return signal === 0;
+    if (code === 'ESRCH') return false;
     throw error;
   }
 }
@@ -108,10 +114,5 @@ function carriesCookie(pid: number, cookie: string | undefined): boolean {
 }
 
 function signalIfSame(member: ProcessEntry, signal: NodeJS.Signals): void {
-  if (readProcess(member.pid)?.startTime !== member.startTime) return;
-  try {
-    sendSignal(member.pid, signal);
-  } catch {
-    // EPERM: a process that changed its user to one whom we may not signal.
-  }
+  if (readProcess(member.pid)?.startTime === member.startTime) sendSignal(member.pid, signal);
 }

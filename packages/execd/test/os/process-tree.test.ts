@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { hasProcessGroup, sendSignal, signalTree } from '../../src/os/process-tree.ts';
 import { isAlive, startScript } from '../support/processes.ts';
@@ -92,4 +94,13 @@ test('a signal for nobody is false, not an error', () => {
   expect(sendSignal(-NO_PID, 'SIGTERM')).toBe(false);
   expect(hasProcessGroup(NO_PID)).toBe(false);
   expect(sendSignal(process.pid, 0)).toBe(true);
+});
+
+test('a process of another user, whom we may not signal, is there but not reached', async ({ skip }) => {
+  skip(process.getuid?.() !== 0, 'only root can become somebody who may not signal');
+  const module = new URL('../../src/os/process-tree.ts', import.meta.url).href;
+  // Read as root, run as nobody: the sources may lie where nobody may not look.
+  const asNobody = `const tree = await import(${JSON.stringify(module)}); process.setgroups([]); process.setgid(65534); process.setuid(65534); console.log(tree.sendSignal(${process.pid}, 0), tree.sendSignal(${process.pid}, 'SIGTERM'));`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', asNobody]);
+  expect(stdout).toBe('true false\n');
 });
