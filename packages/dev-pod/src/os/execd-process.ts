@@ -85,7 +85,18 @@ export class ExecdLauncher {
 
 /** Flags beat the environment, in which somebody may have a token or a log file for another execd. */
 function flagsFor({ port }: ExecdSpec): string[] {
-  return ['--host', '127.0.0.1', '--port', String(port), '--access-token', '', '--log-file', ''];
+  return [
+    '--host',
+    '127.0.0.1',
+    '--port',
+    String(port),
+    '--access-token',
+    '',
+    '--log-file',
+    '',
+    '--log-output',
+    'stdout',
+  ];
 }
 
 function endingOf(child: ChildProcess): Promise<string> {
