@@ -35,6 +35,8 @@ export class Command implements Execution {
   #process: LaunchedProcess | undefined;
   #pid: number | undefined;
   #cause: KillCause | undefined;
+  /** On request. Most of them end nothing, so they only count when the command ends by one of them. */
+  #sentSignals: NodeJS.Signals[] = [];
   #ending: Ending | undefined;
 
   constructor(id: string, request: CommandRequest, output: ProcessOutput) {
@@ -85,14 +87,14 @@ export class Command implements Execution {
     if (this.request.background) this.#process.signal('SIGKILL', 'group');
     // A finished command is kept for a day: what it no longer needs must not be.
     this.#process = undefined;
-    this.#end(outcomeOf(exit, this.#cause));
+    this.#end(outcomeOf(exit, this.#cause ?? causeBySignal(exit, this.#sentSignals)));
   }
 
   /** Sends a signal on request. False when the command does not run. */
   signal(signal: NodeJS.Signals, scope: SignalScope): boolean {
     if (!this.#process || this.#ending) return false;
     const reached = this.#process.signal(signal, scope);
-    if (reached) this.#cause ??= { by: 'signal', signal };
+    if (reached) this.#sentSignals.push(signal);
     return reached;
   }
 
@@ -145,6 +147,10 @@ export class Command implements Execution {
     this.#settleStarted();
     this.#settle(this.#ending);
   }
+}
+
+function causeBySignal({ signal }: ProcessExit, sent: readonly NodeJS.Signals[]): KillCause | undefined {
+  return signal !== undefined && sent.includes(signal) ? { by: 'signal', signal } : undefined;
 }
 
 function outcomeOf(exit: ProcessExit, cause: KillCause | undefined): Outcome {

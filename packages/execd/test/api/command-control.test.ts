@@ -161,6 +161,27 @@ test('signals reach the leader, the group or the tree', async () => {
   expect([late.status, await late.json()]).toMatchObject([409, { code: 'COMMAND_NOT_RUNNING' }]);
 });
 
+test('a signal that the command takes is not what ended it', async () => {
+  await using execd = await startExecd();
+  const trap = 'trap \'echo got-usr1\' USR1; echo ready; until [ -n "$done" ]; do sleep 0.02; ';
+  for (const [body, ending] of [
+    [{ command: `${trap} [ $SECONDS -ge 1 ] && done=1; done; exit 3` }, { exit_code: 3, timed_out: false }],
+    [
+      { command: `${trap} done`, timeout: 600 },
+      { signal: 'SIGKILL', timed_out: true, killed_by: 'timeout' },
+    ],
+  ] as const) {
+    const id = await startBackground(execd, body);
+    const log = async () => (await execd.request('GET', `/command/${id}/logs`)).text();
+    while (!(await log()).includes('ready')) await delay(10);
+    await execd.request('POST', `/command/${id}/signal`, { signal: 'USR1', scope: 'leader' });
+    while (!(await log()).includes('got-usr1')) await delay(10);
+    const status = await finished(execd, id);
+    expect(status).toMatchObject(ending);
+    expect(status.killed_by).toBe('killed_by' in ending ? ending.killed_by : undefined);
+  }
+});
+
 test('stdin takes any bytes in several requests and is closed on demand', async () => {
   await using execd = await startExecd();
   const id = await startBackground(execd, { argv: ['sha256sum'], stdin: true });
