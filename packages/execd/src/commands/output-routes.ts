@@ -7,6 +7,7 @@ import { ServiceError } from '@pod-agent/daemon-kit/service-error';
 import { z } from 'zod';
 import { streamEventSchema } from '../execution/event-schema.ts';
 import { executionEvents, newestOrdinal, oldestOrdinal } from '../execution/execution-events.ts';
+import type { EventMemory } from '../execution/event-memory.ts';
 import { errorResponse } from '../http/error-schema.ts';
 import { eventStream } from '../http/event-stream.ts';
 import { sliceLog } from './command-logs.ts';
@@ -60,7 +61,8 @@ function badLogRequest(message: string): ServiceError {
 }
 
 /** GET /command/{id}/events, ours. */
-export function eventsRoute(registry: CommandRegistry): Route {
+export function eventsRoute(services: { registry: CommandRegistry; eventMemory: EventMemory }): Route {
+  const { registry, eventMemory: memory } = services;
   return route({
     method: 'GET',
     path: '/command/:id/events',
@@ -91,7 +93,9 @@ export function eventsRoute(registry: CommandRegistry): Route {
       }
       if (after === newest && command.ending) return noContent;
       requireRetained(command, after);
-      return eventStream('sse', (signal) => executionEvents(command, { framing: 'sse', after, signal }));
+      return eventStream('sse', (signal) =>
+        executionEvents(command, { framing: 'sse', after, signal, memory }),
+      );
     },
   });
 }

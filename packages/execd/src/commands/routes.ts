@@ -7,6 +7,7 @@ import { ServiceError } from '@pod-agent/daemon-kit/service-error';
 import { z } from 'zod';
 import { streamEventSchema } from '../execution/event-schema.ts';
 import { executionEvents } from '../execution/execution-events.ts';
+import type { EventMemory } from '../execution/event-memory.ts';
 import { errorResponse } from '../http/error-schema.ts';
 import { eventStream } from '../http/event-stream.ts';
 import { rawBody } from '../http/raw-body.ts';
@@ -31,6 +32,7 @@ const TAG = 'Commands';
 export interface CommandServices {
   readonly registry: CommandRegistry;
   readonly runner: CommandRunner;
+  readonly eventMemory: EventMemory;
 }
 
 /** Everything under /command (contract §3 and our additions). */
@@ -41,13 +43,13 @@ export function commandRoutes(services: CommandServices): Route[] {
     interruptRoute(services),
     statusRoute(services),
     logsRoute(services.registry),
-    eventsRoute(services.registry),
+    eventsRoute(services),
     signalRoute(services),
     stdinRoute(services),
   ];
 }
 
-function runRoute({ runner }: CommandServices): Route {
+function runRoute({ runner, eventMemory: memory }: CommandServices): Route {
   return route({
     method: 'POST',
     path: '/command',
@@ -74,7 +76,9 @@ function runRoute({ runner }: CommandServices): Route {
       note({ execution: command.id, command: shownCommand(command.text) });
       if (body.background) return eventStream('bare', () => backgroundEvents(command));
       requireRetained(command, 0);
-      return eventStream('bare', (signal) => executionEvents(command, { framing: 'bare', after: 0, signal }));
+      return eventStream('bare', (signal) =>
+        executionEvents(command, { framing: 'bare', after: 0, signal, memory }),
+      );
     },
   });
 }

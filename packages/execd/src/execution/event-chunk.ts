@@ -2,6 +2,8 @@ import type { LogEntry } from '../output/log-entry.ts';
 import type { OutputBlock } from '../output/output-block.ts';
 import { encodeBlock } from './event-encoder.ts';
 import type { EventFraming } from './event-encoder.ts';
+import { EVENT_BUFFER_BYTES } from './event-memory.ts';
+import type { EventMemory } from './event-memory.ts';
 import { isPlain, plainSize, writePlainLines } from './plain-lines.ts';
 
 /** Framed events for the wire, several at once where they are there at once. */
@@ -16,18 +18,15 @@ export interface EventChunk {
 
 /** Smaller blocks are not worth the memory that a buffer of their own takes. */
 const BUFFERED_BLOCK_BYTES = 4 * 1024;
-/** Room for 64 KiB of one-letter lines. Of a buffer, only what is used takes memory. */
-const BUFFER_BYTES = 2 * 1024 * 1024;
-/** Kept for the next chunks of the same stream. */
-const SPARE_BUFFERS = 2;
 
 /** Turns log entries into chunks for one reader. Large plain output goes through buffers that are used again and again. */
 export class ChunkEncoder {
   readonly #framing: EventFraming;
-  readonly #spare: Buffer[] = [];
+  readonly #memory: EventMemory;
 
-  constructor(framing: EventFraming) {
+  constructor(framing: EventFraming, memory: EventMemory) {
     this.#framing = framing;
+    this.#memory = memory;
   }
 
   /**
@@ -39,14 +38,14 @@ export class ChunkEncoder {
     ordinalOf: (entry: LogEntry) => number,
     after: number,
   ): Generator<EventChunk> {
-    let chunk = new ChunkBuilder(this.#takeBuffer, this.#keepBuffer);
+    let chunk = new ChunkBuilder(this.#memory);
     for (const entry of entries) {
       const firstOrdinal = ordinalOf(entry);
       const skip = Math.max(0, after + 1 - firstOrdinal);
       if (this.#framing === 'bare' && skip === 0 && isWorthABuffer(entry.block)) {
         if (!chunk.hasRoomFor(entry.block)) {
           yield chunk.build();
-          chunk = new ChunkBuilder(this.#takeBuffer, this.#keepBuffer);
+          chunk = new ChunkBuilder(this.#memory);
         }
         chunk.addPlain(entry.block);
       } else {
@@ -55,29 +54,23 @@ export class ChunkEncoder {
     }
     if (!chunk.isEmpty) yield chunk.build();
   }
-
-  readonly #takeBuffer = (): Buffer => this.#spare.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES);
-
-  readonly #keepBuffer = (buffer: Buffer): void => {
-    if (this.#spare.length < SPARE_BUFFERS) this.#spare.push(buffer);
-  };
 }
 
 function isWorthABuffer(block: OutputBlock): boolean {
-  return block.bytes.length >= BUFFERED_BLOCK_BYTES && plainSize(block) <= BUFFER_BYTES && isPlain(block);
+  return (
+    block.bytes.length >= BUFFERED_BLOCK_BYTES && plainSize(block) <= EVENT_BUFFER_BYTES && isPlain(block)
+  );
 }
 
 /** One chunk in the making. */
 class ChunkBuilder {
-  readonly #takeBuffer: () => Buffer;
-  readonly #keepBuffer: (buffer: Buffer) => void;
+  readonly #memory: EventMemory;
   readonly #parts: (string | Buffer)[] = [];
   #buffer: Buffer | undefined;
   #used = 0;
 
-  constructor(takeBuffer: () => Buffer, keepBuffer: (buffer: Buffer) => void) {
-    this.#takeBuffer = takeBuffer;
-    this.#keepBuffer = keepBuffer;
+  constructor(memory: EventMemory) {
+    this.#memory = memory;
   }
 
   get isEmpty(): boolean {
@@ -85,11 +78,11 @@ class ChunkBuilder {
   }
 
   hasRoomFor(block: OutputBlock): boolean {
-    return this.#used + plainSize(block) <= BUFFER_BYTES;
+    return this.#used + plainSize(block) <= EVENT_BUFFER_BYTES;
   }
 
   addPlain(block: OutputBlock): void {
-    this.#buffer ??= this.#takeBuffer();
+    this.#buffer ??= this.#memory.take();
     const end = writePlainLines(block, this.#buffer, this.#used);
     this.#parts.push(this.#buffer.subarray(this.#used, end));
     this.#used = end;
@@ -101,7 +94,7 @@ class ChunkBuilder {
 
   build(): EventChunk {
     const buffer = this.#buffer;
-    return { parts: this.#parts, last: false, ...(buffer && { written: () => this.#keepBuffer(buffer) }) };
+    return { parts: this.#parts, last: false, ...(buffer && { written: () => this.#memory.give(buffer) }) };
   }
 }
 

@@ -5,6 +5,7 @@ import { ChunkEncoder, textChunk } from './event-chunk.ts';
 import type { EventChunk } from './event-chunk.ts';
 import { encodeEvent } from './event-encoder.ts';
 import type { EventFraming } from './event-encoder.ts';
+import type { EventMemory } from './event-memory.ts';
 import type { StreamEvent } from './event-schema.ts';
 import type { Ending, Execution } from './execution.ts';
 import { causeOf, errorTextOf } from './outcome.ts';
@@ -12,6 +13,7 @@ import type { Outcome } from './outcome.ts';
 
 export interface EventsRequest {
   framing: EventFraming;
+  memory: EventMemory;
   /** Ordinal of the last event that the reader has already seen; 0 for none. */
   after: number;
   /** Aborting it stops the reading; the execution is not touched. */
@@ -42,11 +44,11 @@ export async function* executionEvents(
 
 async function* outputAndEnding(
   execution: Execution,
-  { framing, after, signal }: EventsRequest,
+  { framing, after, signal, memory }: EventsRequest,
 ): AsyncGenerator<EventChunk> {
   const seen = Math.max(0, after - INIT_ORDINAL);
   if (execution.log.start.events > seen) throw new OutputLostError('output was dropped before it was read');
-  const encoder = new ChunkEncoder(framing);
+  const encoder = new ChunkEncoder(framing, memory);
   await using reader = execution.log.readAfterEvents(seen);
   while (!signal.aborted) {
     const entries = await reader.available();

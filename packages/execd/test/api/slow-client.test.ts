@@ -69,3 +69,16 @@ test('contract §2.6: a client that leaves takes its pings along, not the comman
   expect(texts(events)).toEqual(['done']);
   expect(events.at(-1)?.type).toBe('execution_complete');
 });
+
+test('streams that run at the same time never get bytes of each other', async () => {
+  await using execd = await startExecd();
+  const words = Array.from({ length: 20 }, (_, index) => `stream-${index}-${'x'.repeat(index * 7)}`);
+  const runs = words.map(async (word, index) => {
+    const events = await execd.run({ command: `yes ${word} | head -n ${20_000 + index}` });
+    return { word, index, lines: texts(events) };
+  });
+  for (const { word, index, lines } of await Promise.all(runs)) {
+    expect(lines).toHaveLength(20_000 + index);
+    expect(lines.every((line) => line === word)).toBe(true);
+  }
+});
