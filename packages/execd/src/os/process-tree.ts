@@ -4,8 +4,8 @@ import { errorCode } from './errno.ts';
 /** Every process of an execution carries this variable with the execution's id, whatever it became the child of. */
 export const EXECUTION_COOKIE = 'OPENSANDBOX_EXEC_ID';
 
-/** A process may fork while it is looked for: a kill looks again this often at the most. */
-const KILL_ROUNDS = 8;
+/** A process may fork while it is looked for: a kill looks again until nobody is new, this often at the most. */
+const SEARCH_ROUNDS = 16;
 
 /**
  * Signals a process, or with a negative target the group of that id. False when there is none, or none that we may
@@ -30,22 +30,34 @@ export function hasProcessGroup(groupId: number): boolean {
 
 /**
  * Signals everything that came from the leader: its group, its session, its descendants, and whatever carries the
- * cookie, so that `setsid` and a double fork do not hide a process. SIGKILL is repeated until nothing new turns up.
- * Returns whether anybody was there.
+ * cookie, so that `setsid` and a double fork do not hide a process. Returns whether anybody was there.
  */
 export function signalTree(leader: number, cookie: string | undefined, signal: NodeJS.Signals): boolean {
+  if (signal === 'SIGKILL') return killTree(leader, cookie);
   // Looked for before anybody dies: an orphan in a session of its own no longer shows whose child it was.
-  let members = findTree(leader, cookie).filter(({ group }) => group !== leader);
-  let found = sendSignal(-leader, signal) || members.length > 0;
-  for (const member of members) signalIfSame(member, signal);
-  if (signal !== 'SIGKILL') return found;
-  for (let round = 1; round < KILL_ROUNDS; round += 1) {
-    members = findTree(leader, cookie);
-    if (members.length === 0) break;
-    found = true;
-    for (const member of members) signalIfSame(member, signal);
+  const members = findTree(leader, cookie);
+  const found = sendSignal(-leader, signal);
+  for (const member of members) {
+    // Who is still in the group has the signal; who left it meanwhile may have missed it.
+    if (member.group !== leader || readProcess(member.pid)?.group !== leader) signalIfSame(member, signal);
   }
-  return found;
+  return found || members.length > 0;
+}
+
+/** Stops the whole tree before it kills it: a stopped process neither forks nor leaves its group nor loses its parent. */
+function killTree(leader: number, cookie: string | undefined): boolean {
+  const members = new Map<number, ProcessEntry>();
+  for (let round = 0; round < SEARCH_ROUNDS; round += 1) {
+    const fresh = findTree(leader, cookie).filter(({ pid }) => !members.has(pid));
+    if (fresh.length === 0) break;
+    for (const member of fresh) {
+      members.set(member.pid, member);
+      signalIfSame(member, 'SIGSTOP');
+    }
+  }
+  const found = sendSignal(-leader, 'SIGKILL');
+  for (const member of members.values()) signalIfSame(member, 'SIGKILL');
+  return found || members.size > 0;
 }
 
 interface ProcessEntry {
