@@ -206,6 +206,13 @@ const OPTIONS = {
     default: '',
     help: 'answer ENOSYS to clone3',
   }),
+  init: option({
+    flag: 'init',
+    schema: goBoolean.refine((value) => !value, { message: 'this version cannot run as the init process' }),
+    default: 'false',
+    boolean: true,
+    help: 'run as PID 1 with the command behind --; refused by this version',
+  }),
   runtimeInit: option({
     flag: 'runtime-init',
     env: 'EXECD_RUNTIME_INIT',

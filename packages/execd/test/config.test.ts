@@ -21,6 +21,7 @@ const DEFAULTS: Config = {
   isolationConfig: '',
   lifecycleStartupStatusFile: '',
   clone3Compat: false,
+  init: false,
   runtimeInit: false,
 };
 

@@ -14,6 +14,7 @@ test.each([
   [['--port', '65536'], {}, '--port'],
   [['-log-level=x'], {}, '--log-level'],
   [['--no-such-flag'], {}, '--no-such-flag'],
+  [['--init', '--', 'sleep', '1'], {}, 'cannot run as the init process'],
   [['--graceful-shutdown-timeout', 'soon'], {}, '--graceful-shutdown-timeout'],
   [[], { JUPYTER_HOST: 'localhost:8888' }, 'JUPYTER_HOST'],
   [[], { EXECD_API_GRACE_SHUTDOWN: '5' }, 'EXECD_API_GRACE_SHUTDOWN'],
