@@ -1,6 +1,6 @@
 import { appendFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { startExecd, texts } from '../support/execd.ts';
+import { readEvents, startExecd, texts } from '../support/execd.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -27,12 +27,12 @@ test('contract §13.3: the EXECD_ENVS file is read again when it changed, and re
 });
 
 test('contract §19: no child sees the tokens', async () => {
-  await using execd = await startExecd([], {
-    ...process.env,
-    EXECD_ACCESS_TOKEN: '',
-    JUPYTER_TOKEN: 'jt-secret',
-  });
-  expect(texts(await execd.run({ command: 'env | grep -c -e jt-secret -e ACCESS_TOKEN' }))).toEqual(['0']);
+  const tokens = { EXECD_ACCESS_TOKEN: 'at-secret', JUPYTER_TOKEN: 'jt-secret' };
+  await using execd = await startExecd([], { ...process.env, ...tokens });
+  const headers = { 'x-execd-access-token': 'at-secret' };
+  const body = { command: 'env | grep -c -e at-secret -e jt-secret -e ACCESS_TOKEN -e JUPYTER_TOKEN' };
+  const events = await readEvents(await execd.request('POST', '/command', body, { headers }));
+  expect(texts(events)).toEqual(['0']);
 });
 
 test('contract §6: cwd is expanded with the variables of the request, and PWD says the same', async () => {

@@ -82,3 +82,20 @@ test('streams that run at the same time never get bytes of each other', async ()
     expect(lines.every((line) => line === word)).toBe(true);
   }
 });
+
+test('a client that falls too far behind is told so, and the command goes on', async () => {
+  await using execd = await startExecd([
+    ...['--output-retention-bytes', '4Mi'],
+    ...['--output-backlog-bytes', '8Mi'],
+  ]);
+  const socket = await stall(execd.url, { command: 'seq 1 6000000; exit 6' });
+  while ((await onlyCommand(execd)).state !== 'finished') await delay(20);
+  let tail = '';
+  socket.on('data', (chunk: Buffer) => (tail = (tail + chunk.toString()).slice(-2_000)));
+  socket.resume();
+  await once(socket, 'close');
+  expect(parseEvents(tail).at(-1)).toMatchObject({ type: 'error', error: { ename: 'OutputLost' } });
+  const { id } = await onlyCommand(execd);
+  const status = await (await execd.request('GET', `/command/status/${id}`)).json();
+  expect(status).toMatchObject({ exit_code: 6, truncated: true });
+});

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { ChildProcessLauncher } from '../../src/os/child-process-launcher.ts';
 import type { LaunchedProcess } from '../../src/os/process-launcher.ts';
 import { EXECUTION_COOKIE } from '../../src/os/process-tree.ts';
@@ -51,5 +51,24 @@ export function isAlive(pid: number): boolean {
   } catch {
     // Gone.
     return false;
+  }
+}
+
+/** The processes that run and carry the execution's id in their environment. */
+export function processesOf(executionId: string): number[] {
+  const pids = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+  return pids.filter(
+    (pid) => isAlive(pid) && environmentOf(pid).includes(`${EXECUTION_COOKIE}=${executionId}`),
+  );
+}
+
+function environmentOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
+  } catch {
+    // Gone.
+    return [];
   }
 }
