@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { idOf, openStream, startExecd, texts } from '../support/execd.ts';
+import { idOf, openStream, startExecd } from '../support/execd.ts';
 import { isAlive, processesOf } from '../support/processes.ts';
 import { until } from '../support/until.ts';
 import type { Execd } from '../support/execd.ts';

@@ -84,10 +84,7 @@ test('streams that run at the same time never get bytes of each other', async ()
 });
 
 test('a client that falls too far behind is told so, and the command goes on', async () => {
-  await using execd = await startExecd([
-    ...['--output-retention-bytes', '4Mi'],
-    ...['--output-backlog-bytes', '8Mi'],
-  ]);
+  await using execd = await startExecd(['--output-retention-bytes=4Mi', '--output-backlog-bytes=8Mi']);
   const socket = await stall(execd.url, { command: 'seq 1 6000000; exit 6' });
   while ((await onlyCommand(execd)).state !== 'finished') await delay(20);
   let tail = '';
