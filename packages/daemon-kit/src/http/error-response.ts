@@ -10,10 +10,12 @@ const STATUS: Record<ServiceErrorKind, number> = {
   conflict: 409,
   gone: 410,
   'too-large': 413,
+  'precondition-failed': 412,
   'out-of-range': 416,
   internal: 500,
   unsupported: 501,
   unavailable: 503,
+  'insufficient-storage': 507,
 };
 
 /**

@@ -31,7 +31,7 @@ export function frontDoor(
       answerFailure(exchange, error);
       return;
     }
-    const hot = hotRoutes.get(`${request.method} ${request.url}`);
+    const hot = hotRoutes.get(`${request.method} ${pathOf(request.url ?? '')}`);
     if (hot) {
       void hot.serve(exchange, {});
       return;
@@ -39,6 +39,11 @@ export function frontDoor(
     loading ??= loadExpress(options.routes);
     void loading.then((serve) => serve(exchange));
   };
+}
+
+function pathOf(url: string): string {
+  const end = url.indexOf('?');
+  return end < 0 ? url : url.slice(0, end);
 }
 
 async function loadExpress(routes: readonly Route[]): Promise<(exchange: Exchange) => void> {

@@ -1,0 +1,42 @@
+import type { Stats } from 'node:fs';
+import { groupName, userName } from '../os/accounts.ts';
+import { typeOf } from './walk.ts';
+import type { FileType } from './walk.ts';
+
+/** What the wire tells of a file (contract §6). */
+export interface FileInfo {
+  readonly path: string;
+  readonly type: FileType;
+  /** Bytes; of a symbolic link the length of its target. */
+  readonly size: number;
+  readonly modified_at: string;
+  /** Time of the last change of the inode: Linux keeps no other. */
+  readonly created_at: string;
+  /** Name, or decimal digits of an id that has none. */
+  readonly owner: string;
+  readonly group: string;
+  /** Permission bits in octal digits, read as a decimal number: 0o755 is 755. */
+  readonly mode: number;
+}
+
+/** The info of what was looked at, under this path. */
+export function fileInfo(path: string, stats: Stats): FileInfo {
+  return {
+    path,
+    type: typeOf(stats),
+    size: stats.size,
+    modified_at: timestamp(stats.mtimeMs),
+    created_at: timestamp(stats.ctimeMs),
+    owner: userName(stats.uid),
+    group: groupName(stats.gid),
+    mode: Number((stats.mode & 0o777).toString(8)),
+  };
+}
+
+const EARLIEST_MS = Date.parse('0001-01-01T00:00:00Z');
+const LATEST_MS = Date.UTC(9999, 11, 31, 23, 59, 59);
+
+/** RFC 3339. A file may claim any time; years outside of 1 to 9999 have no such form. */
+function timestamp(ms: number): string {
+  return new Date(Math.min(Math.max(ms, EARLIEST_MS), LATEST_MS)).toISOString();
+}

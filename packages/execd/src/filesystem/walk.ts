@@ -1,0 +1,252 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import type { Dirent, Stats } from 'node:fs';
+import { realpath } from 'node:fs/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { errorCode } from '../os/errno.ts';
+import { fileCalls } from './file-calls.ts';
+import type { FileCalls } from './file-calls.ts';
+
+export type FileType = 'file' | 'directory' | 'symlink' | 'other';
+
+/** How long the event loop may stand still for a walk, ms. */
+const SLICE_MS = 8;
+
+/**
+ * An access path longer than this is replaced by one through a descriptor: the system takes 4,096 bytes, a name has up
+ * to 255.
+ */
+const LONG_PATH_BYTES = 3_500;
+
+export interface WalkOptions {
+  /** How many levels below the root are visited; all when missing. */
+  readonly depth?: number;
+  /** Names with a dot in front, and what is below them, are left out when false. Default true. */
+  readonly hidden?: boolean;
+  /**
+   * Asked for each symbolic link, with the real path of what it leads to: true to take the target in its place and to
+   * enter it when it is a directory. Without it links are links.
+   */
+  readonly follow?: (realPath: string) => boolean;
+  /** Ends the walk early, with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+export interface WalkVisitor {
+  /** Every entry below the root, a directory before what it holds. False: the directory is not entered. */
+  visit(entry: WalkEntry): void | false | Promise<void | false>;
+  /** A directory that was entered and is done; the root is the last one. */
+  leave?(directory: WalkedDirectory): void | Promise<void>;
+}
+
+/** How a walk went. */
+export interface WalkSummary {
+  /** Directories that could not be read. What vanished meanwhile is not counted. */
+  readonly skipped: number;
+}
+
+/** A directory on the way from the root to where the walk is. */
+export interface WalkedDirectory {
+  /** As it is shown: the root's path and the names below it. */
+  readonly path: string;
+  /** Relative to the root, `''` for the root itself. */
+  readonly relativePath: string;
+  /** Stands for the same directory in system calls, however long `path` is; valid until the directory was left. */
+  readonly accessPath: string;
+  /** The root's is 0. */
+  readonly depth: number;
+}
+
+/** Something in a directory. The paths are put together when they are asked for. */
+export class WalkEntry {
+  readonly name: string;
+  readonly type: FileType;
+  readonly directory: WalkedDirectory;
+
+  constructor(name: string, type: FileType, directory: WalkedDirectory) {
+    this.name = name;
+    this.type = type;
+    this.directory = directory;
+  }
+
+  /** As it is shown. */
+  get path(): string {
+    return below(this.directory.path, this.name);
+  }
+
+  get relativePath(): string {
+    return this.directory.depth === 0 ? this.name : `${this.directory.relativePath}/${this.name}`;
+  }
+
+  /** For system calls, until its directory was left. */
+  get accessPath(): string {
+    return below(this.directory.accessPath, this.name);
+  }
+
+  /** 1 for what stands in the root. */
+  get depth(): number {
+    return this.directory.depth + 1;
+  }
+}
+
+/**
+ * Visits what is below a directory, depth first and in the order of the names' bytes. A directory that cannot be read
+ * is skipped and counted; one that vanished is skipped. Only an unreadable root is thrown, as the system's error. Depth
+ * is not limited by the length of paths, and no more than a few milliseconds pass between two turns of the event loop.
+ */
+export async function walk(
+  root: string,
+  visitor: WalkVisitor,
+  options: WalkOptions = {},
+): Promise<WalkSummary> {
+  const walker = new Walker(visitor, options);
+  try {
+    return await walker.run(root);
+  } finally {
+    walker.close();
+  }
+}
+
+interface Frame {
+  readonly directory: WalkedDirectory;
+  readonly entries: readonly Dirent[];
+  next: number;
+  /** Held while the directory is accessed through it. */
+  readonly descriptor: number | undefined;
+  /** `dev:ino`, where links are followed: a directory is not entered from below itself. */
+  readonly identity: string | undefined;
+}
+
+class Walker {
+  readonly #visitor: WalkVisitor;
+  readonly #options: WalkOptions;
+  readonly #calls: FileCalls = fileCalls();
+  readonly #stack: Frame[] = [];
+  #sliceEnd = performance.now() + SLICE_MS;
+  #skipped = 0;
+
+  constructor(visitor: WalkVisitor, options: WalkOptions) {
+    this.#visitor = visitor;
+    this.#options = options;
+  }
+
+  async run(root: string): Promise<WalkSummary> {
+    if (this.#options.depth === 0) return { skipped: 0 };
+    await this.#enter({ path: root, relativePath: '', accessPath: root, depth: 0 });
+    for (let frame = this.#stack.at(-1); frame; frame = this.#stack.at(-1)) {
+      const entry = frame.entries[frame.next];
+      frame.next += 1;
+      if (entry === undefined) await this.#leave(frame);
+      else if (this.#options.hidden !== false || !entry.name.startsWith('.')) {
+        const step = this.#visitEntry(entry, frame.directory);
+        if (step) await step;
+      }
+      if (performance.now() > this.#sliceEnd) await this.#rest();
+    }
+    return { skipped: this.#skipped };
+  }
+
+  close(): void {
+    for (const { descriptor } of this.#stack.splice(0)) if (descriptor !== undefined) closeSync(descriptor);
+  }
+
+  /** A promise only where there is something to wait for: most entries are files that the visitor passes over. */
+  #visitEntry(found: Dirent, directory: WalkedDirectory): Promise<void> | undefined {
+    if (found.isSymbolicLink() && this.#options.follow) return this.#visitTarget(found, directory);
+    const entry = new WalkEntry(found.name, typeOf(found), directory);
+    const visited = this.#visitor.visit(entry);
+    if (entry.type !== 'directory')
+      return visited instanceof Promise ? visited.then(() => undefined) : undefined;
+    return this.#enterUnless(visited, entry);
+  }
+
+  async #visitTarget(found: Dirent, directory: WalkedDirectory): Promise<void> {
+    const link = new WalkEntry(found.name, 'symlink', directory);
+    const target = await this.#followed(link);
+    const entry = target === undefined ? link : new WalkEntry(found.name, typeOf(target), directory);
+    const visited = await this.#visitor.visit(entry);
+    if (entry.type === 'directory') await this.#enterUnless(visited, entry);
+  }
+
+  async #enterUnless(visited: void | false | Promise<void | false>, entry: WalkEntry): Promise<void> {
+    const wanted = (visited instanceof Promise ? await visited : visited) !== false;
+    if (!wanted || entry.depth >= (this.#options.depth ?? Infinity)) return;
+    const { path, relativePath, accessPath, depth } = entry;
+    try {
+      await this.#enter({ path, relativePath, accessPath, depth });
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') this.#skipped += 1;
+    }
+  }
+
+  async #enter(directory: WalkedDirectory): Promise<void> {
+    const isLong = directory.accessPath.length > LONG_PATH_BYTES / 4 && isTooLong(directory.accessPath);
+    const descriptor = isLong ? openDirectory(directory.accessPath) : undefined;
+    const accessed =
+      descriptor === undefined ? directory : { ...directory, accessPath: `/proc/self/fd/${descriptor}` };
+    try {
+      const identity = this.#options.follow ? await this.#identify(accessed.accessPath) : undefined;
+      if (identity !== undefined && this.#stack.some((frame) => frame.identity === identity)) return;
+      const listed = this.#calls.readdir(accessed.accessPath);
+      const entries = inByteOrder(listed instanceof Promise ? await listed : listed);
+      this.#stack.push({ directory: accessed, entries, next: 0, descriptor, identity });
+    } finally {
+      if (descriptor !== undefined && this.#stack.at(-1)?.descriptor !== descriptor) closeSync(descriptor);
+    }
+  }
+
+  async #leave(frame: Frame): Promise<void> {
+    const left = this.#visitor.leave?.(frame.directory);
+    if (left) await left;
+    this.#stack.pop();
+    if (frame.descriptor !== undefined) closeSync(frame.descriptor);
+  }
+
+  async #identify(path: string): Promise<string | undefined> {
+    const stats = await this.#calls.stat(path);
+    return stats && `${stats.dev}:${stats.ino}`;
+  }
+
+  async #followed(link: WalkEntry): Promise<Stats | undefined> {
+    try {
+      const isWanted = this.#options.follow?.(await realpath(link.accessPath));
+      return isWanted ? await this.#calls.stat(link.accessPath) : undefined;
+    } catch {
+      // Dangling, a loop, or a place that may not be entered: the link itself is what there is.
+      return undefined;
+    }
+  }
+
+  async #rest(): Promise<void> {
+    await nextTurn();
+    this.#options.signal?.throwIfAborted();
+    this.#sliceEnd = performance.now() + SLICE_MS;
+  }
+}
+
+/** What a directory entry or a stat is. */
+export function typeOf(found: Dirent | Stats): FileType {
+  if (found.isFile()) return 'file';
+  if (found.isDirectory()) return 'directory';
+  return found.isSymbolicLink() ? 'symlink' : 'other';
+}
+
+function below(directory: string, name: string): string {
+  return directory.endsWith('/') ? directory + name : `${directory}/${name}`;
+}
+
+function isTooLong(path: string): boolean {
+  return Buffer.byteLength(path) > LONG_PATH_BYTES;
+}
+
+function openDirectory(path: string): number {
+  return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+}
+
+/** From here on the order of UTF-16 units is not the order of UTF-8 bytes. */
+const HIGH = /[\uD800-\uFFFF]/;
+
+function inByteOrder(entries: Dirent[]): Dirent[] {
+  const isPlain = !entries.some(({ name }) => HIGH.test(name));
+  if (isPlain) return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return entries.sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
+}
