@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { ServiceError } from '@pod-agent/daemon-kit/service-error';
 import type { ErrorCode, ServiceErrorKind } from '@pod-agent/daemon-kit/service-error';
 import { errorCode, errorText } from '../os/errno.ts';
@@ -45,6 +46,18 @@ export function failureText(error: unknown): string {
 /** 404 `FILE_NOT_FOUND`. */
 export function fileNotFound(message: string): ServiceError {
   return new ServiceError('not-found', 'FILE_NOT_FOUND', message);
+}
+
+/** 412 `FILE_EXISTS`: only a new file was wanted. */
+export function fileExists(path: string): ServiceError {
+  return new ServiceError('precondition-failed', 'FILE_EXISTS', `file exists: ${path}`);
+}
+
+/** A directory is 500, as in the contract (§7.7); pipes, sockets and devices are 400. */
+export function notRegular(path: string, stats: Stats): ServiceError {
+  if (stats.isDirectory())
+    return new ServiceError('internal', 'RUNTIME_ERROR', `open ${path}: is a directory`);
+  return invalidRequest(`not a regular file: ${path}`);
 }
 
 /** 400 `INVALID_REQUEST_BODY`. */

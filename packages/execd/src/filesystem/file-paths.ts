@@ -1,14 +1,15 @@
-import { readlinkSync, realpathSync } from 'node:fs';
-import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
+import { realpathSync } from 'node:fs';
+import { isAbsolute, resolve } from 'node:path';
 import { ServiceError } from '@pod-agent/daemon-kit/service-error';
-import { errorCode } from '../os/errno.ts';
 import { expandPath } from '../os/path-expansion.ts';
 import { fileFailure, invalidRequest } from './file-failure.ts';
+import { realEntry, realTarget } from './links.ts';
+
+/** A path that goes up somewhere. */
+const UPWARD = /\/\.\.(?:\/|$)/;
 
 /** Whether a path that is a symbolic link stands for the link itself or for what it leads to. */
 export type LinkUse = 'link' | 'target';
-
-const LINK_LIMIT = 40;
 
 /**
  * The paths of requests as paths of the system (contract §6): variables and `~` expanded, made absolute. With a root
@@ -31,10 +32,11 @@ export class FilePaths {
     return this.#admit(resolve(this.#base(), this.#expand(path)), use);
   }
 
-  /** Absolute, its `..` left to the system, which follows links first: for upload, download and directory removal. */
+  /** The same, but `..` is what the system takes it for, behind links too: for upload, download, directory removal. */
   literal(path: string, use: LinkUse): string {
     const expanded = this.#expand(path);
-    return this.#admit(isAbsolute(expanded) ? expanded : `${this.#base()}/${expanded}`, use);
+    const absolute = isAbsolute(expanded) ? expanded : `${this.#base()}/${expanded}`;
+    return this.#admit(UPWARD.test(absolute) ? resolveLinks(absolute, use) : resolve(absolute), use);
   }
 
   /** Whether a path without links lies in the root. */
@@ -74,38 +76,5 @@ function resolveLinks(path: string, use: LinkUse): string {
     return use === 'target' ? realTarget(path) : realEntry(path);
   } catch (error) {
     throw fileFailure(error, 'error accessing file');
-  }
-}
-
-/** The path with every link in it resolved but the last; of what does not exist the part that does. */
-function realEntry(path: string): string {
-  const name = basename(path);
-  if (name === '' || name === '..' || name === '.') return realTarget(path);
-  return join(realTarget(dirname(path)), name);
-}
-
-/** The path with every link resolved, also those of a file that is still to be made. */
-function realTarget(path: string, links = 0): string {
-  try {
-    return realpathSync(path);
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT' || links > LINK_LIMIT) throw error;
-  }
-  // Missing: a link to something missing, or a name in a directory that may be missing too.
-  const target = linkTarget(path);
-  if (target !== undefined)
-    return realTarget(resolve(realTarget(dirname(path), links + 1), target), links + 1);
-  const parent = dirname(path);
-  const name = basename(path);
-  // Behind something that does not exist `..` leads nowhere.
-  return name === '..' ? dirname(realTarget(parent, links)) : join(realTarget(parent, links), name);
-}
-
-function linkTarget(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch {
-    // No link.
-    return undefined;
   }
 }

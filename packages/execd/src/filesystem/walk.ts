@@ -1,15 +1,12 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import type { Dirent, Stats } from 'node:fs';
 import { realpath } from 'node:fs/promises';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errorCode } from '../os/errno.ts';
 import { fileCalls } from './file-calls.ts';
 import type { FileCalls } from './file-calls.ts';
+import { TimeSlice } from './time-slice.ts';
 
 export type FileType = 'file' | 'directory' | 'symlink' | 'other';
-
-/** How long the event loop may stand still for a walk, ms. */
-const SLICE_MS = 8;
 
 /**
  * An access path longer than this is replaced by one through a descriptor: the system takes 4,096 bytes, a name has up
@@ -121,7 +118,7 @@ class Walker {
   readonly #options: WalkOptions;
   readonly #calls: FileCalls = fileCalls();
   readonly #stack: Frame[] = [];
-  #sliceEnd = performance.now() + SLICE_MS;
+  readonly #slice = new TimeSlice();
   #skipped = 0;
 
   constructor(visitor: WalkVisitor, options: WalkOptions) {
@@ -140,7 +137,8 @@ class Walker {
         const step = this.#visitEntry(entry, frame.directory);
         if (step) await step;
       }
-      if (performance.now() > this.#sliceEnd) await this.#rest();
+      const pause = this.#slice.pause();
+      if (pause) await this.#rest(pause);
     }
     return { skipped: this.#skipped };
   }
@@ -216,10 +214,9 @@ class Walker {
     }
   }
 
-  async #rest(): Promise<void> {
-    await nextTurn();
+  async #rest(pause: Promise<void>): Promise<void> {
+    await pause;
     this.#options.signal?.throwIfAborted();
-    this.#sliceEnd = performance.now() + SLICE_MS;
   }
 }
 

@@ -1,0 +1,140 @@
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import { promisify } from 'node:util';
+import type { FileCalls } from './file-calls.ts';
+
+/** What a temporary file beside its target begins with. */
+export const STAGED_PREFIX = '.execd-upload-';
+
+/** Bytes that are gathered before they are written by way of the thread pool. */
+const WRITE_BYTES = 1024 * 1024;
+/** What is left at the end of a file is written on the spot up to this size, bytes. */
+const IMMEDIATE_BYTES = 64 * 1024;
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;
+const writev = promisify(fs.writev) as (
+  fd: number,
+  bytes: readonly Buffer[],
+) => Promise<{ bytesWritten: number }>;
+
+/** A name for a temporary file, independent of the target's, which may be as long as names can be. */
+export function stagedName(): string {
+  return STAGED_PREFIX + randomBytes(9).toString('base64url');
+}
+
+/** A new temporary file that takes bytes in order. Either `close` or `discard` ends it; the path stays its owner's. */
+export class StagedFile {
+  readonly path: string;
+  readonly #calls: FileCalls;
+  readonly #descriptor: number;
+  #isOpen = true;
+  #gathered: Buffer[] = [];
+  #gatheredBytes = 0;
+  #writing: Promise<void> | undefined;
+  #failure: unknown;
+
+  private constructor(path: string, descriptor: number, calls: FileCalls) {
+    this.path = path;
+    this.#descriptor = descriptor;
+    this.#calls = calls;
+  }
+
+  /** Creates the file. Rejects with the system's error. */
+  static async create(directory: string, mode: number, calls: FileCalls): Promise<StagedFile> {
+    const path = `${directory}/${stagedName()}`;
+    const flags = O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY;
+    return new StagedFile(path, await calls.open(path, flags, mode), calls);
+  }
+
+  get descriptor(): number {
+    return this.#descriptor;
+  }
+
+  /**
+   * Takes the bytes, which must not change from now on. A promise is to be awaited before more is given; it rejects with
+   * the system's error when an earlier write failed.
+   */
+  write(bytes: Buffer): Promise<void> | undefined {
+    this.#gathered.push(bytes);
+    this.#gatheredBytes += bytes.length;
+    if (this.#gatheredBytes < WRITE_BYTES) return undefined;
+    const before = this.#writing;
+    if (before === undefined) {
+      this.#startWriting();
+      return undefined;
+    }
+    return before.then(() => {
+      this.#throwFailure();
+      this.#startWriting();
+    });
+  }
+
+  /** Writes what is left, and gives the descriptor to `finish` before it is closed. */
+  async close(finish?: (descriptor: number) => void | Promise<void>): Promise<void> {
+    try {
+      if (this.#writing) await this.#writing;
+      this.#throwFailure();
+      await this.#writeRest();
+      const finished = finish?.(this.#descriptor);
+      if (finished) await finished;
+    } finally {
+      this.#isOpen = false;
+      await this.#calls.close(this.#descriptor);
+    }
+  }
+
+  /** Closes and removes the file; what it held is gone. */
+  async discard(): Promise<void> {
+    await this.#writing;
+    if (this.#isOpen) await this.#calls.close(this.#descriptor);
+    this.#isOpen = false;
+    await this.#calls.unlink(this.path);
+  }
+
+  async #writeRest(): Promise<void> {
+    if (this.#gatheredBytes > IMMEDIATE_BYTES) {
+      this.#startWriting();
+      await this.#writing;
+      this.#throwFailure();
+      return;
+    }
+    for (const bytes of this.#gathered.splice(0)) await this.#calls.write(this.#descriptor, bytes);
+  }
+
+  #startWriting(): void {
+    const bytes = this.#gathered;
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
+    this.#writing = writeAll(this.#descriptor, bytes).then(
+      () => {
+        this.#writing = undefined;
+      },
+      (error: unknown) => {
+        this.#writing = undefined;
+        this.#failure = error;
+      },
+    );
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+}
+
+/** writev(2) may take a part only. */
+async function writeAll(descriptor: number, bytes: readonly Buffer[]): Promise<void> {
+  let rest = bytes;
+  while (rest.length > 0) {
+    const { bytesWritten } = await writev(descriptor, rest);
+    rest = withoutFirst(rest, bytesWritten);
+  }
+}
+
+function withoutFirst(chunks: readonly Buffer[], count: number): readonly Buffer[] {
+  let left = count;
+  for (const [index, chunk] of chunks.entries()) {
+    if (left < chunk.length) return [chunk.subarray(left), ...chunks.slice(index + 1)];
+    left -= chunk.length;
+  }
+  return [];
+}
