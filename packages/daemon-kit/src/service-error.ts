@@ -54,16 +54,19 @@ export class ServiceError extends Error {
   readonly code: ErrorCode;
   /** Keys that the answer carries beside `code` and `message`. */
   readonly details: Readonly<Record<string, unknown>>;
+  /** Headers that the answer carries. */
+  readonly headers: Readonly<Record<string, string>>;
 
   constructor(
     kind: ServiceErrorKind,
     code: ErrorCode,
     message: string,
-    options: { cause?: unknown; details?: Record<string, unknown> } = {},
+    options: { cause?: unknown; details?: Record<string, unknown>; headers?: Record<string, string> } = {},
   ) {
     super(message, { cause: options.cause });
     this.kind = kind;
     this.code = code;
     this.details = options.details ?? {};
+    this.headers = options.headers ?? {};
   }
 }

@@ -165,6 +165,13 @@ const OPTIONS = {
     default: '10000',
     help: 'how many finished commands are remembered',
   }),
+  filesRoot: option({
+    flag: 'files-root',
+    env: 'EXECD_FILES_ROOT',
+    schema: text,
+    default: '',
+    help: 'directory that file calls cannot leave; empty for none',
+  }),
   jupyterHost: option({
     flag: 'jupyter-host',
     env: 'JUPYTER_HOST',

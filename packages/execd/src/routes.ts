@@ -1,9 +1,17 @@
 import type { Route } from '@pod-agent/daemon-kit/http/route';
 import { commandRoutes } from './commands/routes.ts';
 import type { CommandServices } from './commands/routes.ts';
+import { directoryRoutes } from './directories/routes.ts';
+import { fileRoutes } from './files/routes.ts';
+import type { FileServices } from './files/routes.ts';
 import { healthRoutes } from './health/routes.ts';
 
 /** Every endpoint of execd. */
-export function execdRoutes(services: CommandServices): Route[] {
-  return [...healthRoutes(), ...commandRoutes(services)];
+export function execdRoutes(services: CommandServices & FileServices): Route[] {
+  return [
+    ...healthRoutes(),
+    ...commandRoutes(services),
+    ...fileRoutes(services),
+    ...directoryRoutes(services),
+  ];
 }

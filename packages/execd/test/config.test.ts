@@ -15,6 +15,7 @@ const DEFAULTS: Config = {
   outputRetentionBytes: 256 * 1024 ** 2,
   outputBacklogBytes: 4 * 1024 ** 3,
   retainedCommands: 10_000,
+  filesRoot: '',
   jupyterHost: '',
   jupyterToken: '',
   jupyterIdlePollMs: 100,

@@ -42,6 +42,7 @@ export function sendError(response: ServerResponse, error: unknown): void {
   const { status, body } = errorBody(error);
   const text = JSON.stringify(body);
   response.writeHead(status, {
+    ...(error instanceof ServiceError ? error.headers : {}),
     'Content-Type': 'application/json; charset=utf-8',
     'Content-Length': Buffer.byteLength(text),
   });

@@ -48,6 +48,18 @@ export function textStream(
   };
 }
 
+/** Bytes of unknown length, streamed at the client's pace. A source that throws cuts the connection. */
+export function byteStream(contentType: string, chunks: AsyncIterable<Buffer>): Reply {
+  return async (response) => {
+    response.writeHead(200, { 'Content-Type': contentType });
+    for await (const chunk of chunks) {
+      if (response.destroyed) return;
+      if (!response.write(chunk)) await writable(response);
+    }
+    response.end();
+  };
+}
+
 /** Resolves when the response takes more, or will never again because the client left. */
 export async function writable(response: ServerResponse): Promise<void> {
   if (response.destroyed) return;

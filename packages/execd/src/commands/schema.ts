@@ -1,17 +1,8 @@
 import { z } from 'zod';
+import { anyCase, orZero, unsigned32 } from '../contract/json-fields.ts';
 import { signalName } from '../execution/signal-name.ts';
 
 const REQUIRED = 'exactly one of a non-empty command or argv is required';
-
-/** An absent or null field has its zero value (contract §1.4). */
-function orZero<T extends z.ZodType>(schema: T, zero: z.output<T>) {
-  return schema
-    .nullish()
-    .transform((value) => value ?? zero)
-    .default(zero as never);
-}
-
-const unsigned32 = z.int().min(0).max(0xffff_ffff);
 
 /** An issue that the original finds after decoding; its message has another prefix (contract §3.1). */
 function validationIssue(message: string) {
@@ -57,8 +48,7 @@ export interface CommandRequest {
 }
 
 /** Body of POST /command (contract §3.1, addendum A2.1). Keys match in any case, but for `command` and `argv`. */
-export const runCommandRequest = z
-  .preprocess(matchKeys, requestFields)
+export const runCommandRequest = anyCase(requestFields, ['command', 'argv'])
   .superRefine(checkRequest)
   .transform(toRequest)
   .meta({ id: 'RunCommandRequest' });
@@ -91,20 +81,6 @@ function toRequest(fields: RequestFields): CommandRequest {
     envs: Object.fromEntries(envs),
     stdin: fields.stdin,
   };
-}
-
-const EXACT_KEYS = new Set(['command', 'argv']);
-const FIELD_NAMES = new Map(Object.keys(requestFields.shape).map((name) => [name.toLowerCase(), name]));
-
-/** Field names in any case; a JSON `null` is an object without fields (contract §1.4). */
-function matchKeys(value: unknown): unknown {
-  if (value === null) return {};
-  if (typeof value !== 'object' || Array.isArray(value)) return value;
-  const entries = Object.entries(value).map(([key, field]) => {
-    const name = FIELD_NAMES.get(key.toLowerCase());
-    return [name !== undefined && !EXACT_KEYS.has(name) ? name : key, field] as const;
-  });
-  return Object.fromEntries(entries);
 }
 
 const rfc3339 = z.iso.datetime({ offset: true });

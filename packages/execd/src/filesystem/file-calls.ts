@@ -16,6 +16,7 @@ export interface FileCalls {
   readdir(path: string): Awaitable<Dirent[]>;
   open(path: string, flags: number, mode?: number): Awaitable<number>;
   fstat(descriptor: number): Awaitable<Stats>;
+  ftruncate(descriptor: number, length: number): Awaitable<void>;
   fchmod(descriptor: number, mode: number): Awaitable<void>;
   fchown(descriptor: number, uid: number, gid: number): Awaitable<void>;
   /** Everything, in as many steps as the system takes. */
@@ -47,6 +48,7 @@ const immediate: FileCalls = {
   },
   open: fs.openSync,
   fstat: (descriptor) => fs.fstatSync(descriptor),
+  ftruncate: fs.ftruncateSync,
   fchmod: fs.fchmodSync,
   fchown: fs.fchownSync,
   write(descriptor, bytes) {
@@ -70,6 +72,7 @@ const pooled: FileCalls = {
   readdir: (path) => fs.promises.readdir(path, { withFileTypes: true }),
   open: promisify(fs.open),
   fstat: promisify(fs.fstat),
+  ftruncate: promisify(fs.ftruncate),
   fchmod: promisify(fs.fchmod),
   fchown: promisify(fs.fchown),
   async write(descriptor, bytes) {

@@ -17,13 +17,19 @@ const ANSWERS: Readonly<Record<string, readonly [ServiceErrorKind, ErrorCode]>> 
 
 /**
  * The request failure for a system error: missing 404, not permitted or read-only 403, full 507, too long or a loop of
- * links 400, anything else 500. A ServiceError passes through. The message is `context` and the system's words.
+ * links 400, anything else 500. A ServiceError passes through. The message is
+ * `context`, a colon unless it ends with a full stop, and the system's words.
  */
 export function fileFailure(error: unknown, context: string): ServiceError {
   if (error instanceof ServiceError) return error;
   const code = errorCode(error) ?? '';
   const [kind, wireCode] = ANSWERS[code] ?? (['internal', 'RUNTIME_ERROR'] as const);
-  return new ServiceError(kind, wireCode, `${context}: ${failureText(error)}`, { cause: error });
+  return new ServiceError(
+    kind,
+    wireCode,
+    `${context}${context.endsWith('.') ? '' : ':'} ${failureText(error)}`,
+    { cause: error },
+  );
 }
 
 /** As fileFailure, but where the contract has 500 for a missing file. */

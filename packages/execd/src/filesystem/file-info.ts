@@ -1,34 +1,24 @@
 import type { Stats } from 'node:fs';
+import type { FileInfo } from '../contract/file-fields.ts';
 import { groupName, userName } from '../os/accounts.ts';
 import { typeOf } from './walk.ts';
-import type { FileType } from './walk.ts';
 
-/** What the wire tells of a file (contract §6). */
-export interface FileInfo {
-  readonly path: string;
-  readonly type: FileType;
-  /** Bytes; of a symbolic link the length of its target. */
-  readonly size: number;
-  readonly modified_at: string;
-  /** Time of the last change of the inode: Linux keeps no other. */
-  readonly created_at: string;
-  /** Name, or decimal digits of an id that has none. */
-  readonly owner: string;
-  readonly group: string;
-  /** Permission bits in octal digits, read as a decimal number: 0o755 is 755. */
-  readonly mode: number;
+/** Finds the names of ids, decimal digits for an id that has none. */
+export interface OwnerNames {
+  userName(uid: number): string;
+  groupName(gid: number): string;
 }
 
 /** The info of what was looked at, under this path. */
-export function fileInfo(path: string, stats: Stats): FileInfo {
+export function fileInfo(path: string, stats: Stats, names: OwnerNames = { userName, groupName }): FileInfo {
   return {
     path,
     type: typeOf(stats),
     size: stats.size,
     modified_at: timestamp(stats.mtimeMs),
     created_at: timestamp(stats.ctimeMs),
-    owner: userName(stats.uid),
-    group: groupName(stats.gid),
+    owner: names.userName(stats.uid),
+    group: names.groupName(stats.gid),
     mode: Number((stats.mode & 0o777).toString(8)),
   };
 }

@@ -1,4 +1,5 @@
 import { ServiceError } from '@pod-agent/daemon-kit/service-error';
+import { chmod, chown } from 'node:fs/promises';
 import { findGroup, findUser } from '../os/accounts.ts';
 
 /** What a request wants a file to be (contract §6). Absent, null, `""` and mode 0 leave things as they are. */
@@ -57,4 +58,9 @@ function lookUp(
 
 function failure(message: string): ServiceError {
   return new ServiceError('internal', 'RUNTIME_ERROR', message);
+}
+/** Sets mode, then owner and group, of what the path leads to. Rejects with the system's error. */
+export async function applyAttributes(path: string, { mode, uid, gid }: Attributes): Promise<void> {
+  if (mode !== undefined) await chmod(path, mode);
+  if (uid !== undefined || gid !== undefined) await chown(path, uid ?? -1, gid ?? -1);
 }

@@ -10,6 +10,7 @@ import type { FileCalls } from './file-calls.ts';
 import { fileExists, notRegular } from './file-failure.ts';
 import { realTarget } from './links.ts';
 import { makeDirectories } from './made-directories.ts';
+import { applyAttributes } from './permission.ts';
 import type { Attributes } from './permission.ts';
 import { StagedFile } from './staged-file.ts';
 import { TimeSlice } from './time-slice.ts';
@@ -41,6 +42,8 @@ interface Waiting {
   readonly target: StagingTarget;
   /** What `staged` takes the place of; missing where nothing may be created beside the target. */
   readonly directory: StagingDirectory | undefined;
+  /** It was there before the batch, and stays when there is no commit. */
+  readonly isAdopted: boolean;
   isPlaced: boolean;
 }
 
@@ -80,11 +83,27 @@ export class StagedBatch implements AsyncDisposable {
     const mode = target.attributes.mode ?? (existing ? existing.mode & MODE_BITS : NEW_FILE_MODE);
     const staged = await this.#create(directory.path, mode, existing && target.path);
     const isBeside = dirname(staged.path) === directory.path;
-    this.#waiting.push({ staged, target, directory: isBeside ? directory : undefined, isPlaced: false });
+    this.#waiting.push({
+      staged,
+      target,
+      directory: isBeside ? directory : undefined,
+      isAdopted: false,
+      isPlaced: false,
+    });
     if (isBeside) await this.#setAttributes(staged, target.attributes, existing);
     const pause = this.#slice.pause();
     if (pause) await pause;
     return staged;
+  }
+
+  /** Takes a file that was written beside its target before. When it rejects the file is still to be closed. */
+  async adopt(staged: StagedFile, wanted: StagingTarget): Promise<void> {
+    const { target, existing } = await this.#inspect(wanted);
+    const directory = await this.makeDirectory(dirname(target.path), target.attributes);
+    this.#waiting.push({ staged, target, directory, isAdopted: true, isPlaced: false });
+    const mode = target.attributes.mode ?? (existing ? existing.mode & MODE_BITS : NEW_FILE_MODE & ~UMASK);
+    await this.#setAttributes(staged, { ...target.attributes, mode }, existing);
+    await this.#calls.fchmod(staged.descriptor, mode);
   }
 
   /** Ends the writing of the file that was staged last. Its sync goes on while the next ones are written. */
@@ -137,8 +156,8 @@ export class StagedBatch implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#syncs);
-    for (const { staged, isPlaced } of this.#waiting) {
-      if (!isPlaced) await staged.discard().catch(() => undefined);
+    for (const { staged, isAdopted, isPlaced } of this.#waiting) {
+      if (!isPlaced && !isAdopted) await staged.discard().catch(() => undefined);
     }
     if (this.#isCommitted) return;
     // What somebody else has put something into stays.
@@ -226,11 +245,10 @@ export class StagedBatch implements AsyncDisposable {
 
 /** Copies the bytes into the existing file. A reader may see a part of them. */
 async function writeInPlace(from: string, { path, attributes }: StagingTarget): Promise<void> {
-  const { mode, uid, gid } = attributes;
   await pipeline(fs.createReadStream(from), fs.createWriteStream(path, { flags: 'r+', flush: true }));
   await fs.promises.truncate(path, (await fs.promises.stat(from)).size);
-  if (mode !== undefined) await fs.promises.chmod(path, mode);
-  if (uid !== undefined || gid !== undefined) await fs.promises.chown(path, uid ?? -1, gid ?? -1);
+
+  await applyAttributes(path, attributes);
 }
 
 function isWritable(path: string): boolean {

@@ -11,7 +11,7 @@ const WRITE_BYTES = 1024 * 1024;
 /** What is left at the end of a file is written on the spot up to this size, bytes. */
 const IMMEDIATE_BYTES = 64 * 1024;
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;
+const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;
 const writev = promisify(fs.writev) as (
   fd: number,
   bytes: readonly Buffer[],
@@ -44,6 +44,19 @@ export class StagedFile {
     const path = `${directory}/${stagedName()}`;
     const flags = O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY;
     return new StagedFile(path, await calls.open(path, flags, mode), calls);
+  }
+
+  /** Goes on with a file at this offset (bytes), and creates it when it is missing; what was behind is cut off. */
+  static async resume(path: string, offset: number, calls: FileCalls): Promise<StagedFile> {
+    const flags = O_CREAT | O_NOFOLLOW | O_WRONLY | O_APPEND;
+    const descriptor = await calls.open(path, flags, 0o600);
+    try {
+      await calls.ftruncate(descriptor, offset);
+    } catch (error) {
+      await calls.close(descriptor);
+      throw error;
+    }
+    return new StagedFile(path, descriptor, calls);
   }
 
   get descriptor(): number {

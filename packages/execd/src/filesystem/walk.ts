@@ -33,6 +33,8 @@ export interface WalkVisitor {
   visit(entry: WalkEntry): void | false | Promise<void | false>;
   /** A directory that was entered and is done; the root is the last one. */
   leave?(directory: WalkedDirectory): void | Promise<void>;
+  /** A directory below the root that was visited and could not be read. */
+  unreadable?(directory: WalkEntry, error: unknown): void | Promise<void>;
 }
 
 /** How a walk went. */
@@ -49,6 +51,8 @@ export interface WalkedDirectory {
   readonly relativePath: string;
   /** Stands for the same directory in system calls, however long `path` is; valid until the directory was left. */
   readonly accessPath: string;
+  /** Its entry in its parent, which is accessible until it was left: what rmdir(2) wants. */
+  readonly entryPath: string;
   /** The root's is 0. */
   readonly depth: number;
 }
@@ -128,7 +132,7 @@ class Walker {
 
   async run(root: string): Promise<WalkSummary> {
     if (this.#options.depth === 0) return { skipped: 0 };
-    await this.#enter({ path: root, relativePath: '', accessPath: root, depth: 0 });
+    await this.#enter({ path: root, relativePath: '', accessPath: root, entryPath: root, depth: 0 });
     for (let frame = this.#stack.at(-1); frame; frame = this.#stack.at(-1)) {
       const entry = frame.entries[frame.next];
       frame.next += 1;
@@ -170,9 +174,11 @@ class Walker {
     if (!wanted || entry.depth >= (this.#options.depth ?? Infinity)) return;
     const { path, relativePath, accessPath, depth } = entry;
     try {
-      await this.#enter({ path, relativePath, accessPath, depth });
+      await this.#enter({ path, relativePath, accessPath, entryPath: accessPath, depth });
     } catch (error) {
-      if (errorCode(error) !== 'ENOENT') this.#skipped += 1;
+      if (errorCode(error) === 'ENOENT') return;
+      this.#skipped += 1;
+      await this.#visitor.unreadable?.(entry, error);
     }
   }
 

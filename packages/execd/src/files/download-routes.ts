@@ -1,0 +1,141 @@
+import fs from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { basename } from 'node:path';
+import { byteStream } from '@pod-agent/daemon-kit/http/reply';
+import type { Reply } from '@pod-agent/daemon-kit/http/reply';
+import { route } from '@pod-agent/daemon-kit/http/route';
+import type { Route } from '@pod-agent/daemon-kit/http/route';
+import { ServiceError } from '@pod-agent/daemon-kit/service-error';
+import { required } from '../contract/required.ts';
+import { invalidRequest } from '../filesystem/file-failure.ts';
+import type { FilePaths } from '../filesystem/file-paths.ts';
+import { parseByteRange } from '../http/byte-range.ts';
+import { attachment } from '../http/content-disposition.ts';
+import { errorResponse } from '../http/error-schema.ts';
+import { streamFile } from '../http/file-stream.ts';
+import { filesMayBlock } from '../os/mounts.ts';
+import { fileChunks } from './file-chunks.ts';
+import { lineWindow } from './line-window.ts';
+import type { LineWindow } from './line-window.ts';
+import { openFile } from './open-file.ts';
+import type { OpenFile } from './open-file.ts';
+import { downloadQuery } from './schema.ts';
+
+/** Up to this size a file is read on the spot and leaves with its headers, bytes. */
+const SMALL_FILE_BYTES = 64 * 1024;
+
+/** GET /files/download (contract §7.8). */
+export function downloadRoute({ paths }: { readonly paths: FilePaths }): Route {
+  return route({
+    method: 'GET',
+    path: '/files/download',
+    tag: 'Files',
+    summary: 'Read a file, a byte range or lines of it',
+    description:
+      'Of several ranges the first that can be satisfied is sent. `offset` and `limit` count lines; they exclude Range.',
+    hot: true,
+    query: downloadQuery,
+    responses: {
+      200: { description: 'The file, or the lines', contentType: 'application/octet-stream' },
+      206: { description: 'The range', contentType: 'application/octet-stream' },
+      304: { description: 'Not changed since If-Modified-Since' },
+      400: errorResponse('No path, no regular file, a bad line number, or lines and a range at once'),
+      403: errorResponse('Not permitted, or outside of the files root'),
+      404: errorResponse('The file is missing'),
+      416: errorResponse('The range is malformed or behind the end'),
+    },
+    async handle({ query: { path, offset = '', limit = '' }, request }) {
+      const name = paths.literal(required(path, 'path'), 'target');
+      const isLineMode = offset !== '' || limit !== '';
+      const file = await openFile(name);
+      try {
+        if (!isLineMode) return fileReply(file, basename(name), request);
+        if (request.headers.range !== undefined) throw exclusive();
+        return linesReply(file, {
+          offset: lineNumber('offset', offset) ?? 1,
+          limit: lineNumber('limit', limit),
+        });
+      } catch (error) {
+        file[Symbol.dispose]();
+        throw error;
+      }
+    },
+  });
+}
+
+/** The reply owns the file from now on. */
+function fileReply(file: OpenFile, name: string, request: IncomingMessage): Reply {
+  const { size } = file.stats;
+  const range = parseByteRange(request.headers.range, size);
+  if (range.kind === 'malformed') throw badRange('UNKNOWN', 'malformed range', size);
+  if (range.kind === 'unsatisfiable')
+    throw badRange('INVALID_REQUEST_BODY', 'invalid range: failed to overlap', size);
+  if (range.kind === 'whole' && isUnchanged(file, request)) return owning(file, notModified);
+  const [start, length] = range.kind === 'part' ? [range.start, range.end - range.start + 1] : [0, size];
+  const headers = {
+    'Content-Type': 'application/octet-stream',
+    'Content-Disposition': attachment(name),
+    'Content-Length': length,
+    'Accept-Ranges': 'bytes',
+    'Last-Modified': file.stats.mtime.toUTCString(),
+    ...(range.kind === 'part' ? { 'Content-Range': `bytes ${range.start}-${range.end}/${size}` } : {}),
+  };
+  return owning(file, async (response) => {
+    response.writeHead(range.kind === 'part' ? 206 : 200, headers);
+    if (length > SMALL_FILE_BYTES || filesMayBlock())
+      await streamFile(response, file.descriptor, start, length);
+    else endWithSmallFile(response, file.descriptor, start, length);
+  });
+}
+
+function owning(file: OpenFile, reply: Reply): Reply {
+  return async (response) => {
+    using _file = file;
+    await reply(response);
+  };
+}
+
+const notModified: Reply = (response) => {
+  response.writeHead(304);
+  response.end();
+};
+
+/** If-Modified-Since has whole seconds. */
+function isUnchanged(file: OpenFile, request: IncomingMessage): boolean {
+  const since = Date.parse(request.headers['if-modified-since'] ?? '');
+  return Math.floor(file.stats.mtimeMs / 1000) * 1000 <= since;
+}
+
+function endWithSmallFile(response: ServerResponse, descriptor: number, start: number, length: number): void {
+  const bytes = Buffer.allocUnsafe(length);
+  let done = 0;
+  while (done < length) {
+    const count = fs.readSync(descriptor, bytes, done, length - done, start + done);
+    if (count === 0) break;
+    done += count;
+  }
+  if (done === length) response.end(bytes);
+  else response.destroy();
+}
+
+function linesReply(file: OpenFile, window: LineWindow): Reply {
+  const lines = lineWindow(fileChunks(file.descriptor), window);
+  return owning(file, byteStream('text/plain; charset=utf-8', lines));
+}
+
+function lineNumber(name: string, text: string): number | undefined {
+  if (text === '') return undefined;
+  const number = Number(text);
+  if (/^\+?\d{1,15}$/.test(text) && number >= 1) return number;
+  throw invalidRequest(`invalid query parameter '${name}': ${text}`);
+}
+
+function exclusive(): ServiceError {
+  return invalidRequest(
+    'line-based reading (offset/limit) and byte range (Range header) are mutually exclusive',
+  );
+}
+
+function badRange(code: 'UNKNOWN' | 'INVALID_REQUEST_BODY', message: string, size: number): ServiceError {
+  return new ServiceError('out-of-range', code, message, { headers: { 'Content-Range': `bytes */${size}` } });
+}
