@@ -12,12 +12,15 @@ import type { StagingTarget } from '../filesystem/staged-batch.ts';
 import { errorResponse } from '../http/error-schema.ts';
 import { rawBody } from '../http/raw-body.ts';
 import type { PrivateDirectory } from '../os/private-directory.ts';
+import { releaseMemory } from '../os/release-memory.ts';
 import { append } from './append.ts';
 import { parseContentRange } from './content-range.ts';
 import { PartialContent } from './partial-content.ts';
 import { contentAnswer, contentQuery, dropQuery } from './schema.ts';
 
 const TAG = 'Files';
+
+const NEW_FILE_MODE = 0o666;
 
 type ContentQuery = z.output<typeof contentQuery>;
 
@@ -58,7 +61,7 @@ function writeRoute({ paths, staging }: ContentServices, parts: PartialContent):
     async handle({ query, body, request }) {
       const path = paths.literal(required(query.path, 'path'), 'target');
       const attributes = attributesOf(query, path);
-      const target = { path, attributes, createOnly: isCreateOnly(request) };
+      const target = { path, attributes, newMode: NEW_FILE_MODE, createOnly: isCreateOnly(request) };
       const range = request.headers['content-range'];
       if (query.append) {
         if (range !== undefined || target.createOnly) {
@@ -105,6 +108,7 @@ async function writeWhole(
     for await (const chunk of body) {
       size += chunk.length;
       await staged.write(chunk);
+      releaseMemory(chunk);
     }
     await batch.seal(staged);
     await batch.commit();

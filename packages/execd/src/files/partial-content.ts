@@ -10,6 +10,7 @@ import type { StagingTarget } from '../filesystem/staged-batch.ts';
 import { STAGED_PREFIX, StagedFile } from '../filesystem/staged-file.ts';
 import { errorCode } from '../os/errno.ts';
 import type { PrivateDirectory } from '../os/private-directory.ts';
+import { releaseMemory } from '../os/release-memory.ts';
 import type { ContentPart } from './content-range.ts';
 
 /** How far an upload in parts has come. */
@@ -103,6 +104,7 @@ async function fill(staged: StagedFile, part: ContentPart, body: AsyncIterable<B
       if (chunk.length > left) return false;
       left -= chunk.length;
       await staged.write(chunk);
+      releaseMemory(chunk);
     }
   } catch (error) {
     await staged.close();

@@ -12,6 +12,7 @@ import { MultipartParser } from '../http/multipart.ts';
 import type { PartEvent } from '../http/multipart.ts';
 import { rawBody } from '../http/raw-body.ts';
 import type { PrivateDirectory } from '../os/private-directory.ts';
+import { releaseMemory } from '../os/release-memory.ts';
 import { Upload } from './upload.ts';
 
 const PART_LIMIT = 100_000;
@@ -55,7 +56,10 @@ function parserFor(request: IncomingMessage): MultipartParser {
 
 async function readForm(body: AsyncIterable<Buffer>, parser: MultipartParser, upload: Upload): Promise<void> {
   try {
-    for await (const chunk of body) await readChunk(parser, chunk, upload);
+    for await (const chunk of body) {
+      await readChunk(parser, chunk, upload);
+      releaseMemory(chunk);
+    }
     parser.finish();
   } catch (error) {
     throw error instanceof MultipartError ? badForm(error.message) : error;

@@ -53,7 +53,7 @@ export class Upload implements AsyncDisposable {
     else this.#sink = IGNORED;
   }
 
-  /** The next bytes of the part; a promise is to be awaited before more come. */
+  /** The next bytes of the part, which are the caller's again when the promise, if there is one, has settled. */
   data(bytes: Buffer): void | Promise<void> {
     return this.#sink.write(bytes);
   }
@@ -94,7 +94,7 @@ export class Upload implements AsyncDisposable {
       write: (bytes) => {
         size += bytes.length;
         if (size > METADATA_BYTES) throw badMetadata(`more than ${METADATA_BYTES} bytes`);
-        chunks.push(bytes);
+        chunks.push(Buffer.from(bytes));
       },
       end: () => void this.#metadata.push(parseMetadata(Buffer.concat(chunks))),
     };

@@ -32,6 +32,8 @@ export interface StagingTarget {
   /** Absolute and clean. A symbolic link is followed; missing parents are made, with the file's owner and group. */
   readonly path: string;
   readonly attributes: Attributes;
+  /** Mode of a new file whose attributes have none, before the umask takes its part; 0777 when missing. */
+  readonly newMode?: number;
   /** Refuse with 412 when there is something already. */
   readonly createOnly?: boolean;
 }
@@ -56,7 +58,7 @@ interface StagingDirectory {
  * Files that appear together or not at all. Each is written to a temporary file beside its target and gets mode, owner
  * and fsync there; `commit` renames all, in order, and syncs each directory once. Disposing a batch that was not
  * committed removes everything that it made. A target keeps mode and owner unless its attributes say otherwise; a new
- * one has 0777 without the umask (contract §7.7). A reader of a target sees the old or the new content, never a part.
+ * one has 0777 without the umask (contract §7.7) unless told otherwise. A reader of a target sees the old or the new content, never a part.
  * Rejects with the system's errors, and with ServiceErrors for targets that are no regular files.
  */
 export class StagedBatch implements AsyncDisposable {
@@ -80,8 +82,9 @@ export class StagedBatch implements AsyncDisposable {
   async stage(wanted: StagingTarget): Promise<StagedFile> {
     const { target, existing } = await this.#inspect(wanted);
     const directory = await this.makeDirectory(dirname(target.path), target.attributes);
-    const mode = target.attributes.mode ?? (existing ? existing.mode & MODE_BITS : NEW_FILE_MODE);
-    const staged = await this.#create(directory.path, mode, existing && target.path);
+    const mode =
+      target.attributes.mode ?? (existing ? existing.mode & MODE_BITS : (target.newMode ?? NEW_FILE_MODE));
+    const staged = await this.#create(directory, mode, existing && target.path);
     const isBeside = dirname(staged.path) === directory.path;
     this.#waiting.push({
       staged,
@@ -101,7 +104,9 @@ export class StagedBatch implements AsyncDisposable {
     const { target, existing } = await this.#inspect(wanted);
     const directory = await this.makeDirectory(dirname(target.path), target.attributes);
     this.#waiting.push({ staged, target, directory, isAdopted: true, isPlaced: false });
-    const mode = target.attributes.mode ?? (existing ? existing.mode & MODE_BITS : NEW_FILE_MODE & ~UMASK);
+    const mode =
+      target.attributes.mode ??
+      (existing ? existing.mode & MODE_BITS : (target.newMode ?? NEW_FILE_MODE) & ~UMASK);
     await this.#setAttributes(staged, { ...target.attributes, mode }, existing);
     await this.#calls.fchmod(staged.descriptor, mode);
   }
@@ -175,9 +180,13 @@ export class StagedBatch implements AsyncDisposable {
   }
 
   /** A writable file in a directory where nothing may be created is written in its place, from bytes kept elsewhere. */
-  async #create(directory: string, mode: number, existingPath: string | undefined): Promise<StagedFile> {
+  async #create(
+    { path, isInMemory }: StagingDirectory,
+    mode: number,
+    existingPath: string | undefined,
+  ): Promise<StagedFile> {
     try {
-      return await StagedFile.create(directory, mode, this.#calls);
+      return await StagedFile.create(path, mode, this.#calls, isInMemory ? 'memory' : 'disk');
     } catch (error) {
       const isForbidden = ['EACCES', 'EPERM', 'EROFS'].includes(errorCode(error) ?? '');
       if (!isForbidden || existingPath === undefined || !isWritable(existingPath)) throw error;

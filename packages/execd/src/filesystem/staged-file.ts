@@ -1,15 +1,22 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { promisify } from 'node:util';
+import { releaseMemory } from '../os/release-memory.ts';
 import type { FileCalls } from './file-calls.ts';
 
 /** What a temporary file beside its target begins with. */
 export const STAGED_PREFIX = '.execd-upload-';
 
 /** Bytes that are gathered before they are written by way of the thread pool. */
-const WRITE_BYTES = 1024 * 1024;
+const WRITE_BYTES = 512 * 1024;
 /** What is left at the end of a file is written on the spot up to this size, bytes. */
 const IMMEDIATE_BYTES = 64 * 1024;
+
+/**
+ * Where the bytes go: `memory` takes them on the spot; a `disk` may make a writer wait, so they are copied and written by
+ * way of the thread pool.
+ */
+export type Medium = 'memory' | 'disk';
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;
 const writev = promisify(fs.writev) as (
@@ -27,23 +34,30 @@ export class StagedFile {
   readonly path: string;
   readonly #calls: FileCalls;
   readonly #descriptor: number;
+  readonly #medium: Medium;
   #isOpen = true;
   #gathered: Buffer[] = [];
   #gatheredBytes = 0;
   #writing: Promise<void> | undefined;
   #failure: unknown;
 
-  private constructor(path: string, descriptor: number, calls: FileCalls) {
+  private constructor(path: string, descriptor: number, calls: FileCalls, medium: Medium) {
     this.path = path;
     this.#descriptor = descriptor;
+    this.#medium = medium;
     this.#calls = calls;
   }
 
   /** Creates the file. Rejects with the system's error. */
-  static async create(directory: string, mode: number, calls: FileCalls): Promise<StagedFile> {
+  static async create(
+    directory: string,
+    mode: number,
+    calls: FileCalls,
+    medium: Medium = 'disk',
+  ): Promise<StagedFile> {
     const path = `${directory}/${stagedName()}`;
     const flags = O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY;
-    return new StagedFile(path, await calls.open(path, flags, mode), calls);
+    return new StagedFile(path, await calls.open(path, flags, mode), calls, medium);
   }
 
   /** Goes on with a file at this offset (bytes), and creates it when it is missing; what was behind is cut off. */
@@ -56,7 +70,7 @@ export class StagedFile {
       await calls.close(descriptor);
       throw error;
     }
-    return new StagedFile(path, descriptor, calls);
+    return new StagedFile(path, descriptor, calls, 'disk');
   }
 
   get descriptor(): number {
@@ -64,11 +78,12 @@ export class StagedFile {
   }
 
   /**
-   * Takes the bytes, which must not change from now on. A promise is to be awaited before more is given; it rejects with
-   * the system's error when an earlier write failed.
+   * Takes the bytes, which are the caller's again when the promise, if there is one, has settled. It rejects with the
+   * system's error, also for an earlier write.
    */
-  write(bytes: Buffer): Promise<void> | undefined {
-    this.#gathered.push(bytes);
+  write(bytes: Buffer): void | Promise<void> {
+    if (this.#medium === 'memory') return this.#calls.write(this.#descriptor, bytes);
+    this.#gathered.push(Buffer.from(bytes));
     this.#gatheredBytes += bytes.length;
     if (this.#gatheredBytes < WRITE_BYTES) return undefined;
     const before = this.#writing;
@@ -118,15 +133,14 @@ export class StagedFile {
     const bytes = this.#gathered;
     this.#gathered = [];
     this.#gatheredBytes = 0;
-    this.#writing = writeAll(this.#descriptor, bytes).then(
-      () => {
-        this.#writing = undefined;
-      },
-      (error: unknown) => {
-        this.#writing = undefined;
+    this.#writing = writeAll(this.#descriptor, bytes)
+      .catch((error: unknown) => {
         this.#failure = error;
-      },
-    );
+      })
+      .finally(() => {
+        this.#writing = undefined;
+        for (const chunk of bytes) releaseMemory(chunk);
+      });
   }
 
   #throwFailure(): void {
