@@ -5,6 +5,7 @@ import { CommandRunner } from './commands/command-runner.ts';
 import type { Config } from './config.ts';
 import { EventMemory } from './execution/event-memory.ts';
 import { FilePaths } from './filesystem/file-paths.ts';
+import { Staging, removeOrphans } from './filesystem/staging.ts';
 import { accessCheck } from './http/access-token.ts';
 import { frontDoor } from './http/front-door.ts';
 import { ChildProcessLauncher } from './os/child-process-launcher.ts';
@@ -31,9 +32,10 @@ export async function startApp(
   log: Logger,
 ): Promise<App> {
   await using stack = new AsyncDisposableStack();
-  const directory = stack.use(
-    new PrivateDirectory(privateDirectoryCandidates(config.spoolDirectory || environment['TMPDIR'])),
-  );
+  const candidates = privateDirectoryCandidates(config.spoolDirectory || environment['TMPDIR']);
+  const directory = stack.use(new PrivateDirectory(candidates));
+  const sweep = removeOrphans(candidates);
+  stack.defer(() => sweep.then(() => undefined));
   const space = new OutputSpace({
     directory,
     retainedBytes: config.outputRetentionBytes,
@@ -50,7 +52,13 @@ export async function startApp(
   const shell = findShell(environment['PATH']);
   const runner = new CommandRunner(registry, launcher, new BaseEnvironment(environment, log), shell);
   const paths = new FilePaths(environment, config.filesRoot || undefined);
-  const routes = execdRoutes({ registry, runner, eventMemory: new EventMemory(), paths, staging: directory });
+  const routes = execdRoutes({
+    registry,
+    runner,
+    eventMemory: new EventMemory(),
+    paths,
+    staging: new Staging(directory),
+  });
   const listener = stack.use(
     await listen(
       { host: config.host, port: config.port, graceMs: CLOSE_GRACE_MS },

@@ -5,7 +5,7 @@ import { fileFailure, notRegular } from '../filesystem/file-failure.ts';
 import { makeDirectories } from '../filesystem/made-directories.ts';
 import { applyAttributes } from '../filesystem/permission.ts';
 import type { Attributes } from '../filesystem/permission.ts';
-import type { PrivateDirectory } from '../os/private-directory.ts';
+import type { Staging } from '../filesystem/staging.ts';
 import { dirname } from 'node:path';
 import { SpooledFile } from './spooled-file.ts';
 
@@ -20,7 +20,7 @@ export async function append(
   path: string,
   attributes: Attributes,
   body: AsyncIterable<Buffer>,
-  staging: PrivateDirectory,
+  staging: Staging,
 ): Promise<number> {
   await using spooled = await SpooledFile.create(staging);
   for await (const chunk of body) await spooled.write(chunk);

@@ -11,7 +11,7 @@ import { StagedBatch } from '../filesystem/staged-batch.ts';
 import type { StagingTarget } from '../filesystem/staged-batch.ts';
 import { errorResponse } from '../http/error-schema.ts';
 import { rawBody } from '../http/raw-body.ts';
-import type { PrivateDirectory } from '../os/private-directory.ts';
+import type { Staging } from '../filesystem/staging.ts';
 import { releaseMemory } from '../os/release-memory.ts';
 import { append } from './append.ts';
 import { parseContentRange } from './content-range.ts';
@@ -26,7 +26,7 @@ type ContentQuery = z.output<typeof contentQuery>;
 
 interface ContentServices {
   readonly paths: FilePaths;
-  readonly staging: PrivateDirectory;
+  readonly staging: Staging;
 }
 
 /** PUT and DELETE /files/content, ours: a file's bytes as the body of a request. */
@@ -99,7 +99,7 @@ function dropRoute(paths: FilePaths, parts: PartialContent): Route {
 async function writeWhole(
   target: StagingTarget,
   body: AsyncIterable<Buffer>,
-  staging: PrivateDirectory,
+  staging: Staging,
 ): Promise<number> {
   let size = 0;
   await using batch = new StagedBatch(staging);

@@ -6,6 +6,7 @@ import { copyTree } from '../filesystem/copy.ts';
 import { fileCalls } from '../filesystem/file-calls.ts';
 import { fileFailure } from '../filesystem/file-failure.ts';
 import { makeDirectories } from '../filesystem/made-directories.ts';
+import type { Staging } from '../filesystem/staging.ts';
 import { errorCode } from '../os/errno.ts';
 import { requireSource } from './move.ts';
 
@@ -13,13 +14,18 @@ import { requireSource } from './move.ts';
  * Copies a file, link or directory; missing parents of the destination are made. The copy appears as a whole. What
  * stands at the destination already is 409, unless it is to be overwritten and is no directory.
  */
-export async function copy(source: string, destination: string, overwrite: boolean): Promise<void> {
+export async function copy(
+  source: string,
+  destination: string,
+  overwrite: boolean,
+  staging: Staging,
+): Promise<void> {
   await requireSource(source);
   try {
     const existing = await lstat(destination).catch(undefinedIfMissing);
     if (existing && (!overwrite || existing.isDirectory())) throw taken(destination);
     await makeDirectories(dirname(destination), fileCalls());
-    await copyTree(source, destination, 'mode');
+    await copyTree(source, destination, 'mode', staging);
   } catch (error) {
     throw fileFailure(error, `error copying ${source} to ${destination}`);
   }

@@ -6,6 +6,7 @@ import { fileCalls } from '../filesystem/file-calls.ts';
 import { failureText, fileFailure, fileNotFound } from '../filesystem/file-failure.ts';
 import { makeDirectories } from '../filesystem/made-directories.ts';
 import { removeTree } from '../filesystem/remove.ts';
+import type { Staging } from '../filesystem/staging.ts';
 import { errorCode } from '../os/errno.ts';
 
 /**
@@ -13,12 +14,12 @@ import { errorCode } from '../os/errno.ts';
  * §7.3). To another file system it is copied, with owner, mode and times, and then removed. Throws 404 for a missing
  * source and 500 for a taken destination.
  */
-export async function move(source: string, destination: string): Promise<void> {
+export async function move(source: string, destination: string, staging: Staging): Promise<void> {
   await requireSource(source);
   if (await exists(destination)) throw taken(destination);
   try {
     await makeDirectories(dirname(destination), fileCalls());
-    await moveTo(source, destination);
+    await moveTo(source, destination, staging);
   } catch (error) {
     throw fileFailure(error, 'error accessing file');
   }
@@ -34,12 +35,12 @@ export async function requireSource(source: string): Promise<void> {
   }
 }
 
-async function moveTo(source: string, destination: string): Promise<void> {
+async function moveTo(source: string, destination: string, staging: Staging): Promise<void> {
   try {
     await rename(source, destination);
   } catch (error) {
     if (errorCode(error) !== 'EXDEV') throw error;
-    await copyTree(source, destination, 'everything');
+    await copyTree(source, destination, 'everything', staging);
     await removeTree(source);
   }
 }

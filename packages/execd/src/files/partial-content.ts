@@ -9,7 +9,7 @@ import { StagedBatch } from '../filesystem/staged-batch.ts';
 import type { StagingTarget } from '../filesystem/staged-batch.ts';
 import { STAGED_PREFIX, StagedFile } from '../filesystem/staged-file.ts';
 import { errorCode } from '../os/errno.ts';
-import type { PrivateDirectory } from '../os/private-directory.ts';
+import type { Staging } from '../filesystem/staging.ts';
 import { releaseMemory } from '../os/release-memory.ts';
 import type { ContentPart } from './content-range.ts';
 
@@ -26,11 +26,11 @@ export interface Progress {
  * client dies in the middle of a part, until the last part puts it into place.
  */
 export class PartialContent {
-  readonly #staging: PrivateDirectory;
+  readonly #staging: Staging;
   /** Targets of which a part is being written. */
   readonly #busy = new Set<string>();
 
-  constructor(staging: PrivateDirectory) {
+  constructor(staging: Staging) {
     this.#staging = staging;
   }
 

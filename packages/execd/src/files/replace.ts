@@ -2,7 +2,7 @@ import { fileFailure, invalidRequest } from '../filesystem/file-failure.ts';
 import { UNCHANGED } from '../filesystem/permission.ts';
 import { StagedBatch } from '../filesystem/staged-batch.ts';
 import type { StagedFile } from '../filesystem/staged-file.ts';
-import type { PrivateDirectory } from '../os/private-directory.ts';
+import type { Staging } from '../filesystem/staging.ts';
 import { fileChunks } from './file-chunks.ts';
 import { openFile } from './open-file.ts';
 import type { ReplaceRequest } from './schema.ts';
@@ -19,7 +19,7 @@ export type ReplaceCounts = Record<string, { replacedCount: number }>;
 export async function replaceIn(
   edits: ReplaceRequest,
   resolve: (path: string) => string,
-  staging: PrivateDirectory,
+  staging: Staging,
 ): Promise<ReplaceCounts> {
   const counts: ReplaceCounts = {};
   // Two edits of one file: the second starts from what the first made of it.

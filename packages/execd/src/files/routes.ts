@@ -10,7 +10,7 @@ import type { FilePaths } from '../filesystem/file-paths.ts';
 import { applyAttributes, resolvePermission } from '../filesystem/permission.ts';
 import { errorResponse } from '../http/error-schema.ts';
 import { errorCode } from '../os/errno.ts';
-import type { PrivateDirectory } from '../os/private-directory.ts';
+import type { Staging } from '../filesystem/staging.ts';
 import { contentRoutes } from './content-routes.ts';
 import { copy } from './copy.ts';
 import { downloadRoute } from './download-routes.ts';
@@ -39,7 +39,7 @@ const PREFIXES = {
 export interface FileServices {
   readonly paths: FilePaths;
   /** Holds bytes that cannot stand beside their target yet. */
-  readonly staging: PrivateDirectory;
+  readonly staging: Staging;
 }
 
 /** What many calls here can answer. */
@@ -55,8 +55,8 @@ export function fileRoutes(services: FileServices): Route[] {
   return [
     infoRoute(paths),
     deleteRoute(paths),
-    moveRoute(paths),
-    copyRoute(paths),
+    moveRoute(services),
+    copyRoute(services),
     permissionsRoute(paths),
     replaceRoute(services),
     uploadRoute(services),
@@ -111,7 +111,7 @@ function deleteRoute(paths: FilePaths): Route {
   });
 }
 
-function moveRoute(paths: FilePaths): Route {
+function moveRoute({ paths, staging }: FileServices): Route {
   return route({
     method: 'POST',
     path: '/files/mv',
@@ -126,13 +126,14 @@ function moveRoute(paths: FilePaths): Route {
       ...WRITE_FAILURES,
     },
     async handle({ body }) {
-      for (const { src, dest } of body) await move(paths.clean(src, 'link'), paths.clean(dest, 'link'));
+      for (const { src, dest } of body)
+        await move(paths.clean(src, 'link'), paths.clean(dest, 'link'), staging);
       return empty;
     },
   });
 }
 
-function copyRoute(paths: FilePaths): Route {
+function copyRoute({ paths, staging }: FileServices): Route {
   return route({
     method: 'POST',
     path: '/files/copy',
@@ -150,7 +151,7 @@ function copyRoute(paths: FilePaths): Route {
     },
     async handle({ body }) {
       for (const { src, dest, overwrite } of body) {
-        await copy(paths.clean(src, 'link'), paths.clean(dest, 'link'), overwrite);
+        await copy(paths.clean(src, 'link'), paths.clean(dest, 'link'), overwrite, staging);
       }
       return empty;
     },

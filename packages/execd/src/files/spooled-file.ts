@@ -3,7 +3,7 @@ import { unlink } from 'node:fs/promises';
 import { fileCalls } from '../filesystem/file-calls.ts';
 import { fileFailure } from '../filesystem/file-failure.ts';
 import { StagedFile } from '../filesystem/staged-file.ts';
-import type { PrivateDirectory } from '../os/private-directory.ts';
+import type { Staging } from '../filesystem/staging.ts';
 
 /** Bytes that wait on disk until it is known where they belong. Disposing removes them. */
 export class SpooledFile implements AsyncDisposable {
@@ -14,9 +14,9 @@ export class SpooledFile implements AsyncDisposable {
     this.#file = file;
   }
 
-  static async create(directory: PrivateDirectory): Promise<SpooledFile> {
+  static async create(staging: Staging): Promise<SpooledFile> {
     try {
-      return new SpooledFile(await StagedFile.create(await directory.ensure(), 0o600, fileCalls()));
+      return new SpooledFile(await StagedFile.create(await staging.ensure(), 0o600, fileCalls()));
     } catch (error) {
       throw fileFailure(error, 'error keeping an uploaded file');
     }

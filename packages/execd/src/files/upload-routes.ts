@@ -11,17 +11,14 @@ import { multipartBoundary } from '../http/multipart-header.ts';
 import { MultipartParser } from '../http/multipart.ts';
 import type { PartEvent } from '../http/multipart.ts';
 import { rawBody } from '../http/raw-body.ts';
-import type { PrivateDirectory } from '../os/private-directory.ts';
+import type { Staging } from '../filesystem/staging.ts';
 import { releaseMemory } from '../os/release-memory.ts';
 import { Upload } from './upload.ts';
 
 const PART_LIMIT = 100_000;
 
 /** POST /files/upload (contract §7.7). */
-export function uploadRoute(services: {
-  readonly paths: FilePaths;
-  readonly staging: PrivateDirectory;
-}): Route {
+export function uploadRoute(services: { readonly paths: FilePaths; readonly staging: Staging }): Route {
   return route({
     method: 'POST',
     path: '/files/upload',

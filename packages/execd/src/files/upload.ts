@@ -5,7 +5,7 @@ import { fileFailure } from '../filesystem/file-failure.ts';
 import type { FilePaths } from '../filesystem/file-paths.ts';
 import { resolvePermission } from '../filesystem/permission.ts';
 import { StagedBatch } from '../filesystem/staged-batch.ts';
-import type { PrivateDirectory } from '../os/private-directory.ts';
+import type { Staging } from '../filesystem/staging.ts';
 import { SpooledFile } from './spooled-file.ts';
 
 /** One metadata part may have this many bytes. */
@@ -32,7 +32,7 @@ const IGNORED: PartSink = { write: () => undefined, end: () => undefined };
  */
 export class Upload implements AsyncDisposable {
   readonly #paths: FilePaths;
-  readonly #staging: PrivateDirectory;
+  readonly #staging: Staging;
   readonly #batch: StagedBatch;
   readonly #metadata: UploadMetadata[] = [];
   /** Files that came before their metadata, by their number. */
@@ -40,7 +40,7 @@ export class Upload implements AsyncDisposable {
   #files = 0;
   #sink: PartSink = IGNORED;
 
-  constructor(paths: FilePaths, staging: PrivateDirectory) {
+  constructor(paths: FilePaths, staging: Staging) {
     this.#paths = paths;
     this.#staging = staging;
     this.#batch = new StagedBatch(staging);

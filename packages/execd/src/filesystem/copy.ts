@@ -18,6 +18,7 @@ import { errorCode } from '../os/errno.ts';
 import { invalidRequest } from './file-failure.ts';
 import { removeTree } from './remove.ts';
 import { stagedName } from './staged-file.ts';
+import type { Staging } from './staging.ts';
 import { walk } from './walk.ts';
 
 /** What a copy keeps beside the permission bits: nothing, as `cp -r`, or owner and times too, as `cp -a`. */
@@ -33,9 +34,11 @@ const PERMISSION_BITS = 0o777;
  * cannot be read fails the copy. Rejects with the system's error otherwise. What stands at `to` is replaced when it is
  * no directory.
  */
-export async function copyTree(from: string, to: string, keeps: CopyKeeps): Promise<void> {
+export async function copyTree(from: string, to: string, keeps: CopyKeeps, staging: Staging): Promise<void> {
   if (`${to}/`.startsWith(`${from}/`)) throw invalidRequest(`cannot copy ${from} into itself: ${to}`);
   const staged = join(dirname(to), stagedName());
+  using _use = staging.use();
+  await staging.note(dirname(to));
   try {
     await copyInto(from, staged, keeps);
     await rename(staged, to);

@@ -4,7 +4,6 @@ import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { errorCode } from '../os/errno.ts';
-import type { PrivateDirectory } from '../os/private-directory.ts';
 import { fileCalls } from './file-calls.ts';
 import type { FileCalls } from './file-calls.ts';
 import { fileExists, notRegular } from './file-failure.ts';
@@ -13,6 +12,7 @@ import { makeDirectories } from './made-directories.ts';
 import { applyAttributes } from './permission.ts';
 import type { Attributes } from './permission.ts';
 import { StagedFile } from './staged-file.ts';
+import type { Staging } from './staging.ts';
 import { TimeSlice } from './time-slice.ts';
 
 const fsync = promisify(fs.fsync);
@@ -64,7 +64,8 @@ interface StagingDirectory {
 export class StagedBatch implements AsyncDisposable {
   readonly #calls: FileCalls = fileCalls();
   readonly #slice = new TimeSlice();
-  readonly #fallback: PrivateDirectory;
+  readonly #staging: Staging;
+  readonly #use: Disposable;
   readonly #waiting: Waiting[] = [];
   readonly #directories = new Map<string, StagingDirectory>();
   /** Made for this batch, parents first. */
@@ -73,9 +74,9 @@ export class StagedBatch implements AsyncDisposable {
   #syncFailure: unknown;
   #isCommitted = false;
 
-  /** `fallback` holds the bytes for a target that stands where nothing may be created. */
-  constructor(fallback: PrivateDirectory) {
-    this.#fallback = fallback;
+  constructor(staging: Staging) {
+    this.#staging = staging;
+    this.#use = staging.use();
   }
 
   /** A file to write to; `seal` it when it has all its bytes. */
@@ -140,6 +141,7 @@ export class StagedBatch implements AsyncDisposable {
     for (const parent of made) {
       if (uid !== undefined || gid !== undefined) await fs.promises.chown(parent, uid ?? -1, gid ?? -1);
     }
+    await this.#staging.note(path);
     const directory = { path, isInMemory: MEMORY_FILE_SYSTEMS.has(await this.#calls.fileSystemType(path)) };
     this.#directories.set(path, directory);
     return directory;
@@ -160,6 +162,7 @@ export class StagedBatch implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    using _use = this.#use;
     await Promise.all(this.#syncs);
     for (const { staged, isAdopted, isPlaced } of this.#waiting) {
       if (!isPlaced && !isAdopted) await staged.discard().catch(() => undefined);
@@ -190,7 +193,7 @@ export class StagedBatch implements AsyncDisposable {
     } catch (error) {
       const isForbidden = ['EACCES', 'EPERM', 'EROFS'].includes(errorCode(error) ?? '');
       if (!isForbidden || existingPath === undefined || !isWritable(existingPath)) throw error;
-      return await StagedFile.create(await this.#fallback.ensure(), 0o600, this.#calls);
+      return await StagedFile.create(await this.#staging.ensure(), 0o600, this.#calls);
     }
   }
 

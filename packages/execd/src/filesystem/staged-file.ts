@@ -4,8 +4,10 @@ import { promisify } from 'node:util';
 import { releaseMemory } from '../os/release-memory.ts';
 import type { FileCalls } from './file-calls.ts';
 
-/** What a temporary file beside its target begins with. */
+/** What the name of a temporary file beside its target begins with. */
 export const STAGED_PREFIX = '.execd-upload-';
+/** What those of this process begin with. */
+export const OWN_PREFIX = `${STAGED_PREFIX}${randomBytes(6).toString('base64url')}-`;
 
 /** Bytes that are gathered before they are written by way of the thread pool. */
 const WRITE_BYTES = 512 * 1024;
@@ -26,7 +28,7 @@ const writev = promisify(fs.writev) as (
 
 /** A name for a temporary file, independent of the target's, which may be as long as names can be. */
 export function stagedName(): string {
-  return STAGED_PREFIX + randomBytes(9).toString('base64url');
+  return OWN_PREFIX + randomBytes(9).toString('base64url');
 }
 
 /** A new temporary file that takes bytes in order. Either `close` or `discard` ends it; the path stays its owner's. */

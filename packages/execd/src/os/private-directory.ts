@@ -1,7 +1,8 @@
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-const PREFIX = 'opensandbox-execd.';
+/** What the name of a private directory begins with; the number of its process follows. */
+export const PRIVATE_DIRECTORY_PREFIX = 'opensandbox-execd.';
 
 /** A directory left behind by a daemon that was killed is removed when nothing in it changed for this long. */
 const ABANDONED_AFTER_MS = 24 * 3_600_000;
@@ -40,7 +41,7 @@ export class PrivateDirectory implements AsyncDisposable {
     for (const candidate of this.#candidates) {
       try {
         await mkdir(candidate, { recursive: true });
-        this.#path = await mkdtemp(join(candidate, `${PREFIX}${process.pid}.`));
+        this.#path = await mkdtemp(join(candidate, `${PRIVATE_DIRECTORY_PREFIX}${process.pid}.`));
         void removeAbandoned(candidate);
         return this.#path;
       } catch (error) {
@@ -61,7 +62,11 @@ export function privateDirectoryCandidates(temporaryDirectory: string | undefine
 async function removeAbandoned(parent: string): Promise<void> {
   try {
     for (const name of await readdir(parent)) {
-      if (!name.startsWith(PREFIX) || name.startsWith(`${PREFIX}${process.pid}.`)) continue;
+      if (
+        !name.startsWith(PRIVATE_DIRECTORY_PREFIX) ||
+        name.startsWith(`${PRIVATE_DIRECTORY_PREFIX}${process.pid}.`)
+      )
+        continue;
       const path = join(parent, name);
       const { mtimeMs } = await stat(path);
       if (Date.now() - mtimeMs > ABANDONED_AFTER_MS) await rm(path, { recursive: true, force: true });

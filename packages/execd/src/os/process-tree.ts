@@ -60,7 +60,8 @@ function killTree(leader: number, cookie: string | undefined): boolean {
   return found || members.size > 0;
 }
 
-interface ProcessEntry {
+/** One line of the process table. */
+export interface ProcessEntry {
   readonly pid: number;
   readonly parent: number;
   readonly group: number;
@@ -94,7 +95,7 @@ function listProcesses(): ProcessEntry[] {
 }
 
 /** From /proc/PID/stat (proc(5)); undefined when the process is gone or a zombie. */
-function readProcess(pid: number): ProcessEntry | undefined {
+export function readProcess(pid: number): ProcessEntry | undefined {
   let stat: string;
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
