@@ -24,7 +24,7 @@ export class FilePaths {
   /** Throws the system's error when the root does not exist. */
   constructor(environment: Readonly<Record<string, string | undefined>>, root?: string) {
     this.#environment = environment;
-    this.root = root === undefined ? undefined : realpathSync(root);
+    this.root = root === undefined ? undefined : realpathSync.native(root);
   }
 
   /** Absolute and without `.`, `..` and `//`, whatever links there are. An empty path is the working directory. */

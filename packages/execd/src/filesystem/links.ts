@@ -19,7 +19,7 @@ export function realTarget(path: string): string {
 
 function follow(path: string, links: number): string {
   try {
-    return realpathSync(path);
+    return realpathSync.native(path);
   } catch (error) {
     if (errorCode(error) !== 'ENOENT' || links > LINK_LIMIT) throw error;
   }
