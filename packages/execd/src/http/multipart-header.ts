@@ -1,7 +1,7 @@
 import { MultipartError } from './multipart-error.ts';
 
 /** A part may have this many headers. */
-export const MAX_PART_HEADERS = 100;
+const MAX_PART_HEADERS = 100;
 
 /** RFC 2046 stops at 70; some clients do not. */
 const MAX_BOUNDARY_LENGTH = 200;

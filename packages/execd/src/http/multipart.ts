@@ -245,7 +245,6 @@ export class MultipartParser {
     this.#event = { kind: 'begin', headers: parsePartHeaders(headerText, this.#partCount) };
     this.#isPartOpen = true;
     this.#headerLength = 0;
-    this.#isLineEmpty = true;
     this.#state = 'content';
     // The blank line's end may be the delimiter's: a part without content (RFC 2046 §5.1.1).
     this.#matched = LINE_END_BYTES;

@@ -148,6 +148,11 @@ test.each([
     block: `${DISPOSITION}\r\nContent-Disposition: form-data; name="other"\r\n\r\n`,
     headers: FILE,
   },
+  {
+    what: 'the first of two types',
+    block: `Content-Type: application/json\r\n${DISPOSITION}\r\nContent-Type: text/plain\r\n\r\n`,
+    headers: JSON_FILE,
+  },
   { what: 'a folded line', block: 'Content-Disposition: form-data;\r\n name="file"\r\n\r\n', headers: FILE },
   { what: 'a folded line, LF', block: 'Content-Disposition: form-data\n\t; name="file"\n\n', headers: FILE },
   { what: 'a hundred headers', block: `${'X: y\r\n'.repeat(99)}${DISPOSITION}\r\n\r\n`, headers: FILE },
