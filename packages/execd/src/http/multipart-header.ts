@@ -1,15 +1,19 @@
 import { MultipartError } from './multipart-error.ts';
 
 /** A part may have this many headers. */
-export const MAX_PART_HEADERS = 100;
+const MAX_PART_HEADERS = 100;
 
 /** RFC 2046 stops at 70; some clients do not. */
 const MAX_BOUNDARY_LENGTH = 200;
 
+/** The whole block as most clients send it; what it matches reads the same line by line, but not in a sixth of the time. */
+const COMMON_BLOCK =
+  /^content-disposition: form-data; name="([^"\\%\0\r\n]*)"(?:; filename="([^"\\%\0\r\n]*)")?\r\n(?:content-type:([^\0\r\n]*)\r\n)?\r\n$/i;
+
 /**
  * `; name="quoted"`, `; name=plain` or `; name`. A quote inside the quoted text that nobody escaped, as the official
  * JavaScript SDK sends it when it streams, is one behind which no parameter ends; text that nothing closes goes on to
- * the end. Matches all that begins with a semicolon, so that it never goes back.
+ * the end. Every alternative ends in a match, so that the search never goes back over what it read.
  */
 const PARAMETER =
   /;[ \t]*([^;=]*)(?:=[ \t]*(?:"((?:\\["\\]|[^"]|"(?![ \t]*(?:;|$)))*)(?:"[^;]*)?|([^;]*)))?/y;
@@ -42,6 +46,8 @@ export function isBoundary(text: string): boolean {
  * unknown ones do not. Throws `MultipartError` for a line without a colon, NUL, and more than 100 headers.
  */
 export function parsePartHeaders(block: string, part: number): PartHeaders {
+  const common = COMMON_BLOCK.exec(block);
+  if (common) return { name: common[1], filename: common[2], contentType: common[3]?.trim() };
   if (block.includes('\0')) throw new MultipartError(`part ${part}: NUL in the headers`);
   const lines = unfold(block);
   let disposition: string | undefined;

@@ -208,16 +208,19 @@ export class MultipartParser {
 
   #readHeaders(chunk: Buffer, from: number): number {
     const end = this.#findHeaderEnd(chunk, from);
-    const isWhole = end >= 0;
-    const bytes = chunk.subarray(from, isWhole ? end : chunk.length);
-    if (this.#headerLength + bytes.length > MAX_PART_HEADER_BYTES) {
+    const stop = end < 0 ? chunk.length : end;
+    if (this.#headerLength + stop - from > MAX_PART_HEADER_BYTES) {
       throw this.#failure(`headers of more than ${MAX_PART_HEADER_BYTES} bytes`);
     }
-    if (!isWhole || this.#headerLength > 0) this.#keepHeader(bytes);
-    if (!isWhole) return chunk.length;
-    const block = this.#headerLength > 0 ? this.#header.subarray(0, this.#headerLength) : bytes;
-    this.#beginPart(parsePartHeaders(block.toString(), this.#partCount));
-    return end;
+    if (end < 0 || this.#headerLength > 0) this.#keepHeader(chunk, from, stop);
+    if (end >= 0) this.#beginPart(this.#headerText(chunk, from, end));
+    return stop;
+  }
+
+  #headerText(chunk: Buffer, from: number, end: number): string {
+    return this.#headerLength > 0
+      ? this.#header.toString('utf8', 0, this.#headerLength)
+      : chunk.toString('utf8', from, end);
   }
 
   /** Index behind the blank line, or -1. */
@@ -232,17 +235,16 @@ export class MultipartParser {
     return -1;
   }
 
-  #keepHeader(bytes: Buffer): void {
+  #keepHeader(chunk: Buffer, from: number, end: number): void {
     if (this.#header.length === 0) this.#header = Buffer.allocUnsafeSlow(MAX_PART_HEADER_BYTES);
-    bytes.copy(this.#header, this.#headerLength);
-    this.#headerLength += bytes.length;
+    chunk.copy(this.#header, this.#headerLength, from, end);
+    this.#headerLength += end - from;
   }
 
-  #beginPart(headers: PartHeaders): void {
-    this.#event = { kind: 'begin', headers };
+  #beginPart(headerText: string): void {
+    this.#event = { kind: 'begin', headers: parsePartHeaders(headerText, this.#partCount) };
     this.#isPartOpen = true;
     this.#headerLength = 0;
-    this.#isLineEmpty = true;
     this.#state = 'content';
     // The blank line's end may be the delimiter's: a part without content (RFC 2046 §5.1.1).
     this.#matched = LINE_END_BYTES;
