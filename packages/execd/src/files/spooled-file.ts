@@ -36,8 +36,9 @@ export class SpooledFile implements AsyncDisposable {
   }
 
   /** Everything that was written, after the end. */
-  chunks(): AsyncIterable<Buffer> {
-    return createReadStream(this.#file.path, { highWaterMark: 256 * 1024 });
+  async *chunks(): AsyncGenerator<Buffer> {
+    // A stream opens its file at once, a generator when it is read.
+    yield* createReadStream(this.#file.path, { highWaterMark: 256 * 1024 }) as AsyncIterable<Buffer>;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -20,9 +20,10 @@ test('contract §7.6: every occurrence, wherever the pieces are cut, as String.r
     const oldText = Array.from({ length: 1 + random.below(4) }, () => random.pick(['a', 'b'])).join('');
     const newText = random.pick(['', 'a', '$&', 'bab']);
     const result = replace(chunked(random, Buffer.from(text), 8), oldText, newText);
-    expect({ text, oldText, ...result }).toEqual({
-      text: text.replaceAll(oldText, () => newText),
+    expect({ given: text, oldText, ...result }).toEqual({
+      given: text,
       oldText,
+      text: text.replaceAll(oldText, () => newText),
       count: text.split(oldText).length - 1,
     });
   }
