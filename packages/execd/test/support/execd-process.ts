@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 
-const BUILT_EXECD = join(import.meta.dirname, '..', '..', 'dist', 'main.cjs');
+/** The program file of the build. */
+export const BUILT_EXECD = join(import.meta.dirname, '..', '..', 'dist', 'main.cjs');
 
 /** The built execd as a process of its own, as users run it. */
 export interface ExecdProcess extends AsyncDisposable {
