@@ -16,6 +16,9 @@ const ATTEMPTS = 2;
 /** A ready reason: abort() without one builds an exception with a stack. */
 const CLIENT_LEFT = new Error('the client left');
 
+/** A key that is one of the two, or that may be when its escapes are decoded. Most requests have none. */
+const IDENTITY_KEY = /[?&](?:[ug]id|[^=&]*%)/;
+
 /**
  * The routes with the query parameters `uid` and `gid`: a request that has them is answered by a process that is that
  * user, so that the system itself decides what is allowed and whose the files are. Without them, and for execd's own
@@ -54,7 +57,7 @@ function withIdentity({ path, query }: Route): z.ZodObject {
 /** Whom the request is to be served as; undefined for execd itself. Throws a 400. */
 function requestedIdentity(url: string): Identity | undefined {
   const start = url.indexOf('?');
-  if (start < 0) return undefined;
+  if (start < 0 || !IDENTITY_KEY.test(url.slice(start))) return undefined;
   const values = new URLSearchParams(url.slice(start + 1));
   const { success, data, error } = identityQuery.safeParse({
     uid: onlyValue(values, 'uid'),

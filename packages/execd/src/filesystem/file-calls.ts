@@ -26,8 +26,7 @@ export interface FileCalls {
   link(existing: string, path: string): Awaitable<void>;
   unlink(path: string): Awaitable<void>;
   rmdir(path: string): Awaitable<void>;
-  /** With all missing parents; gives the first directory that had to be made. */
-  mkdirs(path: string): Awaitable<string | undefined>;
+  mkdir(path: string): Awaitable<void>;
   /** The magic number that statfs(2) gives. */
   fileSystemType(path: string): Awaitable<number>;
 }
@@ -59,7 +58,7 @@ const immediate: FileCalls = {
   link: fs.linkSync,
   unlink: fs.unlinkSync,
   rmdir: fs.rmdirSync,
-  mkdirs: (path) => fs.mkdirSync(path, { recursive: true }),
+  mkdir: (path) => fs.mkdirSync(path),
   fileSystemType: (path) => fs.statfsSync(path).type,
 };
 
@@ -85,7 +84,7 @@ const pooled: FileCalls = {
   link: fs.promises.link,
   unlink: fs.promises.unlink,
   rmdir: (path) => fs.promises.rmdir(path),
-  mkdirs: (path) => fs.promises.mkdir(path, { recursive: true }),
+  mkdir: (path) => fs.promises.mkdir(path),
   fileSystemType: async (path) => (await fs.promises.statfs(path)).type,
 };
 

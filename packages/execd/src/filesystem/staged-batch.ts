@@ -8,7 +8,7 @@ import { fileCalls } from './file-calls.ts';
 import type { FileCalls } from './file-calls.ts';
 import { fileExists, notRegular } from './file-failure.ts';
 import { realTarget } from './links.ts';
-import { makeDirectories } from './made-directories.ts';
+import { makeDirectories } from '../os/make-directories.ts';
 import { applyAttributes } from './permission.ts';
 import type { Attributes } from './permission.ts';
 import { StagedFile } from './staged-file.ts';

@@ -21,7 +21,7 @@ export interface WalkOptions {
   readonly hidden?: boolean;
   /**
    * Asked for each symbolic link, with the real path of what it leads to: true to take the target in its place and to
-   * enter it when it is a directory. Without it links are links.
+   * enter it when it is a directory, each directory once. Without it links are links.
    */
   readonly follow?: (realPath: string) => boolean;
   /** Ends the walk early, with the signal's reason. */
@@ -113,8 +113,6 @@ interface Frame {
   next: number;
   /** Held while the directory is accessed through it. */
   readonly descriptor: number | undefined;
-  /** `dev:ino`, where links are followed: a directory is not entered from below itself. */
-  readonly identity: string | undefined;
 }
 
 class Walker {
@@ -123,6 +121,8 @@ class Walker {
   readonly #calls: FileCalls = fileCalls();
   readonly #stack: Frame[] = [];
   readonly #slice = new TimeSlice();
+  /** `dev:ino` of directories, where links are followed: a few links can make endlessly many paths. */
+  readonly #entered = new Set<string>();
   #skipped = 0;
 
   constructor(visitor: WalkVisitor, options: WalkOptions) {
@@ -188,11 +188,10 @@ class Walker {
     const accessed =
       descriptor === undefined ? directory : { ...directory, accessPath: `/proc/self/fd/${descriptor}` };
     try {
-      const identity = this.#options.follow ? await this.#identify(accessed.accessPath) : undefined;
-      if (identity !== undefined && this.#stack.some((frame) => frame.identity === identity)) return;
+      if (this.#options.follow && !(await this.#isNew(accessed.accessPath))) return;
       const listed = this.#calls.readdir(accessed.accessPath);
       const entries = inByteOrder(listed instanceof Promise ? await listed : listed);
-      this.#stack.push({ directory: accessed, entries, next: 0, descriptor, identity });
+      this.#stack.push({ directory: accessed, entries, next: 0, descriptor });
     } finally {
       if (descriptor !== undefined && this.#stack.at(-1)?.descriptor !== descriptor) closeSync(descriptor);
     }
@@ -205,9 +204,13 @@ class Walker {
     if (frame.descriptor !== undefined) closeSync(frame.descriptor);
   }
 
-  async #identify(path: string): Promise<string | undefined> {
+  async #isNew(path: string): Promise<boolean> {
     const stats = await this.#calls.stat(path);
-    return stats && `${stats.dev}:${stats.ino}`;
+    if (stats === undefined) return false;
+    const identity = `${stats.dev}:${stats.ino}`;
+    const isNew = !this.#entered.has(identity);
+    this.#entered.add(identity);
+    return isNew;
   }
 
   async #followed(link: WalkEntry): Promise<Stats | undefined> {
