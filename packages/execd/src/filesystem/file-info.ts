@@ -19,16 +19,22 @@ export interface FileInfo {
   readonly mode: number;
 }
 
+/** Finds the names of ids, decimal digits for an id that has none. */
+export interface OwnerNames {
+  userName(uid: number): string;
+  groupName(gid: number): string;
+}
+
 /** The info of what was looked at, under this path. */
-export function fileInfo(path: string, stats: Stats): FileInfo {
+export function fileInfo(path: string, stats: Stats, names: OwnerNames = { userName, groupName }): FileInfo {
   return {
     path,
     type: typeOf(stats),
     size: stats.size,
     modified_at: timestamp(stats.mtimeMs),
     created_at: timestamp(stats.ctimeMs),
-    owner: userName(stats.uid),
-    group: groupName(stats.gid),
+    owner: names.userName(stats.uid),
+    group: names.groupName(stats.gid),
     mode: Number((stats.mode & 0o777).toString(8)),
   };
 }
