@@ -4,6 +4,7 @@ import { CommandRegistry } from './commands/command-registry.ts';
 import { CommandRunner } from './commands/command-runner.ts';
 import type { Config } from './config.ts';
 import { EventMemory } from './execution/event-memory.ts';
+import { FilePaths } from './filesystem/file-paths.ts';
 import { accessCheck } from './http/access-token.ts';
 import { frontDoor } from './http/front-door.ts';
 import { ChildProcessLauncher } from './os/child-process-launcher.ts';
@@ -48,7 +49,12 @@ export async function startApp(
   });
   const shell = findShell(environment['PATH']);
   const runner = new CommandRunner(registry, launcher, new BaseEnvironment(environment, log), shell);
-  const routes = execdRoutes({ registry, runner, eventMemory: new EventMemory() });
+  const routes = execdRoutes({
+    registry,
+    runner,
+    eventMemory: new EventMemory(),
+    paths: new FilePaths(environment),
+  });
   const listener = stack.use(
     await listen(
       { host: config.host, port: config.port, graceMs: CLOSE_GRACE_MS },
