@@ -4,6 +4,7 @@ import { fileRoutes as filesRoutes } from './files/routes.ts';
 import { FilePaths } from './filesystem/file-paths.ts';
 import { Staging } from './filesystem/staging.ts';
 import { PrivateDirectory } from './os/private-directory.ts';
+import { searchRoutes } from './search/routes.ts';
 
 /** What the file routes take of the configuration. A file worker gets it as an argument: no secrets. */
 export interface FileSettings {
@@ -41,5 +42,5 @@ export function createFileServices(
 
 /** Everything under /files and /directories: what can be served as another user. */
 export function fileRoutes(services: FileServices): Route[] {
-  return [...filesRoutes(services), ...directoryRoutes(services)];
+  return [...filesRoutes(services), ...directoryRoutes(services), ...searchRoutes(services)];
 }

@@ -28,9 +28,12 @@ export interface WalkOptions {
   readonly signal?: AbortSignal;
 }
 
+/** `false`: the directory is not entered. `'stop'`: the walk ends here, as if nothing followed. */
+export type VisitResult = void | false | 'stop';
+
 export interface WalkVisitor {
-  /** Every entry below the root, a directory before what it holds. False: the directory is not entered. */
-  visit(entry: WalkEntry): void | false | Promise<void | false>;
+  /** Every entry below the root, a directory before what it holds. */
+  visit(entry: WalkEntry): VisitResult | Promise<VisitResult>;
   /** A directory that was entered and is done; the root is the last one. */
   leave?(directory: WalkedDirectory): void | Promise<void>;
   /** A directory below the root that was visited and could not be read. */
@@ -39,7 +42,7 @@ export interface WalkVisitor {
 
 /** How a walk went. */
 export interface WalkSummary {
-  /** Directories that could not be read. What vanished meanwhile is not counted. */
+  /** Directories that could not be read, or whose name is no UTF-8. What vanished meanwhile is not counted. */
   readonly skipped: number;
 }
 
@@ -124,6 +127,7 @@ class Walker {
   /** `dev:ino` of directories, where links are followed: a few links can make endlessly many paths. */
   readonly #entered = new Set<string>();
   #skipped = 0;
+  #isStopped = false;
 
   constructor(visitor: WalkVisitor, options: WalkOptions) {
     this.#visitor = visitor;
@@ -133,7 +137,7 @@ class Walker {
   async run(root: string): Promise<WalkSummary> {
     if (this.#options.depth === 0) return { skipped: 0 };
     await this.#enter({ path: root, relativePath: '', accessPath: root, entryPath: root, depth: 0 });
-    for (let frame = this.#stack.at(-1); frame; frame = this.#stack.at(-1)) {
+    for (let frame = this.#stack.at(-1); frame && !this.#isStopped; frame = this.#stack.at(-1)) {
       const entry = frame.entries[frame.next];
       frame.next += 1;
       if (entry === undefined) await this.#leave(frame);
@@ -156,27 +160,27 @@ class Walker {
     if (found.isSymbolicLink() && this.#options.follow) return this.#visitTarget(found, directory);
     const entry = new WalkEntry(found.name, typeOf(found), directory);
     const visited = this.#visitor.visit(entry);
-    if (entry.type !== 'directory')
-      return visited instanceof Promise ? visited.then(() => undefined) : undefined;
-    return this.#enterUnless(visited, entry);
+    if (visited === undefined && entry.type !== 'directory') return undefined;
+    return this.#goOn(visited, entry);
   }
 
   async #visitTarget(found: Dirent, directory: WalkedDirectory): Promise<void> {
     const link = new WalkEntry(found.name, 'symlink', directory);
     const target = await this.#followed(link);
     const entry = target === undefined ? link : new WalkEntry(found.name, typeOf(target), directory);
-    const visited = await this.#visitor.visit(entry);
-    if (entry.type === 'directory') await this.#enterUnless(visited, entry);
+    await this.#goOn(this.#visitor.visit(entry), entry);
   }
 
-  async #enterUnless(visited: void | false | Promise<void | false>, entry: WalkEntry): Promise<void> {
-    const wanted = (visited instanceof Promise ? await visited : visited) !== false;
-    if (!wanted || entry.depth >= (this.#options.depth ?? Infinity)) return;
+  async #goOn(visited: VisitResult | Promise<VisitResult>, entry: WalkEntry): Promise<void> {
+    const result = visited instanceof Promise ? await visited : visited;
+    if (result === 'stop') this.#isStopped = true;
+    const isWanted = entry.type === 'directory' && result === undefined;
+    if (!isWanted || entry.depth >= (this.#options.depth ?? Infinity)) return;
     const { path, relativePath, accessPath, depth } = entry;
     try {
       await this.#enter({ path, relativePath, accessPath, entryPath: accessPath, depth });
     } catch (error) {
-      if (errorCode(error) === 'ENOENT') return;
+      if (errorCode(error) === 'ENOENT' && isAddressable(entry.name)) return;
       this.#skipped += 1;
       await this.#visitor.unreadable?.(entry, error);
     }
@@ -227,6 +231,11 @@ class Walker {
     await pause;
     this.#options.signal?.throwIfAborted();
   }
+}
+
+/** False for a name whose bytes are no UTF-8: it is shown, but what has it seems not to exist when it is asked for. */
+export function isAddressable(name: string): boolean {
+  return !name.includes('\uFFFD');
 }
 
 /** What a directory entry or a stat is. */

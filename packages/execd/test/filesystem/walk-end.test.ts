@@ -1,0 +1,41 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { walk } from '../../src/filesystem/walk.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+test.each([{ isLate: false }, { isLate: true }])(
+  'a visitor that says stop sees nothing more, at once or later: $isLate',
+  async ({ isLate }) => {
+    await using directory = await temporaryDirectory();
+    await mkdir(join(directory.path, 'b', 'c'), { recursive: true });
+    for (const name of ['a', 'b/1', 'b/2', 'b/c/3', 'd']) await writeFile(join(directory.path, name), '');
+    const seen: string[] = [];
+    const left: string[] = [];
+    const summary = await walk(directory.path, {
+      visit(entry) {
+        seen.push(entry.relativePath);
+        const result = entry.name === '2' ? 'stop' : undefined;
+        return isLate ? Promise.resolve(result) : result;
+      },
+      leave: ({ relativePath }) => void left.push(relativePath),
+    });
+    expect(seen).toEqual(['a', 'b', 'b/1', 'b/2']);
+    expect(left).toEqual([]);
+    expect(summary).toEqual({ skipped: 0 });
+  },
+);
+
+test('a directory whose name is no UTF-8 is told of and counted as skipped', async () => {
+  await using directory = await temporaryDirectory();
+  await mkdir(Buffer.concat([Buffer.from(`${directory.path}/d`), Buffer.from([0xff])]));
+  await writeFile(join(directory.path, 'file'), '');
+  const seen: string[] = [];
+  let skipped = 0;
+  const summary = await walk(directory.path, {
+    visit: ({ name }) => void seen.push(name),
+    unreadable: () => void (skipped += 1),
+  });
+  expect(seen).toEqual(['d\uFFFD', 'file']);
+  expect([skipped, summary.skipped]).toEqual([1, 1]);
+});
