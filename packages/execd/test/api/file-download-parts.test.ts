@@ -115,7 +115,8 @@ test.each([['bytes=0-'], ['bytes=0-9'], ['bytes=5-'], ['bytes=-5']])(
 test('contract §7.8: a range of a missing file is 404', async () => {
   await using directory = await temporaryDirectory();
   await using execd = await startExecd();
-  expect((await range(execd, `${directory.path}/missing`, 'bytes=0-9')).status).toBe(404);
+  const { status, body } = await range(execd, `${directory.path}/missing`, 'bytes=0-9');
+  expect([status, JSON.parse(body.toString())]).toMatchObject([404, { code: 'FILE_NOT_FOUND' }]);
 });
 
 test.each([[{ offset: 1 }], [{ limit: 1 }], [{ offset: 1, limit: 1 }]])(
@@ -204,7 +205,7 @@ test('contract §7.8: whether the file exists is checked before the numbers', as
     'GET',
     withPaths('/files/download', `${directory.path}/x`, { offset: 'abc' }),
   );
-  expect((await failureOf(response)).status).toBe(404);
+  expect(await failureOf(response)).toMatchObject({ status: 404, code: 'FILE_NOT_FOUND' });
 });
 
 test('contract §7.8: lines longer than any buffer, and bytes that are no text, arrive as they are', async () => {

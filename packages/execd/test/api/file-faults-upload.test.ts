@@ -90,6 +90,8 @@ test.each([
   await execd.logged(({ url }) => url === '/files/upload');
   await until(() => readdirSync(d).length === 1);
   expect(await readTree(d)).toEqual(before);
+  const again = await upload(client(execd.url), pair({ path: `${d}/target` }, 'new'));
+  expect(await answerOf(again)).toEqual(EMPTY_SUCCESS);
 });
 
 test('clients that die one after the other leave no open file and no temporary file', async () => {

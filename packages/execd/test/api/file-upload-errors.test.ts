@@ -116,23 +116,31 @@ test.each([
   expect(await readTree(d)).toEqual(before);
 });
 
-/** Second pairs that cannot be, by the reason. */
-const failing: [string, (d: string) => Part[]][] = [
-  ['its metadata is no JSON', () => pair('{', 'x')],
-  ['its path is empty', () => pair({ path: '' }, 'x')],
-  ['its target is a directory', (d) => pair({ path: `${d}/folder` }, 'x')],
-  ['its parent is a file', (d) => pair({ path: `${d}/other/x` }, 'x')],
-  ['its parent is a file of the same request', (d) => pair({ path: `${d}/made/first/x` }, 'x')],
-  ['its owner is unknown', (d) => pair({ path: `${d}/made/second`, owner: 'bob-nobody-knows' }, 'x')],
-  ['its mode is none', (d) => pair({ path: `${d}/second`, mode: 9 }, 'x')],
-  ['its path names an unset variable', () => pair({ path: '/$NO_SUCH_VARIABLE' }, 'x')],
-  ['its name is too long', (d) => pair({ path: `${d}/${'n'.repeat(256)}` }, 'x')],
-  ['its file is missing', (d) => [metadataPart({ path: `${d}/second` })]],
+/** Second pairs that cannot be: the reason, the pair, the code of the answer. */
+const failing: [string, (d: string) => Part[], string][] = [
+  ['its metadata is no JSON', () => pair('{', 'x'), 'INVALID_FILE_METADATA'],
+  ['its path is empty', () => pair({ path: '' }, 'x'), 'INVALID_FILE_METADATA'],
+  ['its target is a directory', (d) => pair({ path: `${d}/folder` }, 'x'), 'RUNTIME_ERROR'],
+  ['its parent is a file', (d) => pair({ path: `${d}/other/x` }, 'x'), 'RUNTIME_ERROR'],
+  [
+    'its parent is a file of the same request',
+    (d) => pair({ path: `${d}/made/first/x` }, 'x'),
+    'RUNTIME_ERROR',
+  ],
+  [
+    'its owner is unknown',
+    (d) => pair({ path: `${d}/made/second`, owner: 'bob-nobody-knows' }, 'x'),
+    'RUNTIME_ERROR',
+  ],
+  ['its mode is none', (d) => pair({ path: `${d}/second`, mode: 9 }, 'x'), 'RUNTIME_ERROR'],
+  ['its path names an unset variable', () => pair({ path: '/$NO_SUCH_VARIABLE' }, 'x'), 'RUNTIME_ERROR'],
+  ['its name is too long', (d) => pair({ path: `${d}/${'n'.repeat(256)}` }, 'x'), 'NAME_TOO_LONG'],
+  ['its file is missing', (d) => [metadataPart({ path: `${d}/second` })], 'INVALID_FILE'],
 ];
 
 test.each(failing)(
-  'when the second of three files fails (%s), nothing is changed and nothing left',
-  async (_name, second) => {
+  'when the second of three fails (%s), nothing is changed and nothing left',
+  async (_name, second, code) => {
     await using directory = await temporaryDirectory();
     const d = directory.path;
     await writeTree(d, { 'kept/existing': 'old', folder: null, other: 'o' });
@@ -145,7 +153,7 @@ test.each(failing)(
       ...second(d),
       ...pair({ path: `${d}/made/too/last`, owner: 'nobody' }, 'x'),
     ];
-    expect((await failureOf(await upload(execd, parts))).status).toBeGreaterThanOrEqual(400);
+    expect(await failureOf(await upload(execd, parts))).toMatchObject({ code });
     expect(await readTree(d)).toEqual(before);
   },
 );
