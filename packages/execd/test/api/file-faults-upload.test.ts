@@ -15,10 +15,16 @@ import { until } from '../support/until.ts';
 
 const MEBIBYTE = 1024 * 1024;
 
-/** Announces all of the form and sends the first part of it. */
-async function sendPart(url: string, { contentType, body }: Form, bytes: number): Promise<Socket> {
+/** Announces all of the form and sends the first part of it. The socket belongs to the stack. */
+async function sendPart(
+  stack: AsyncDisposableStack,
+  url: string,
+  { contentType, body }: Form,
+  bytes: number,
+): Promise<Socket> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
+  stack.defer(() => void socket.destroy());
   // The server is killed under some of them.
   socket.on('error', () => socket.destroy());
   await once(socket, 'connect');
@@ -31,7 +37,9 @@ async function sendPart(url: string, { contentType, body }: Form, bytes: number)
     '',
   ].join('\r\n');
   socket.write(head);
-  if (!socket.write(body.subarray(0, bytes))) await once(socket, 'drain');
+  if (!socket.write(body.subarray(0, bytes))) {
+    await Promise.race([once(socket, 'drain'), once(socket, 'close')]);
+  }
   return socket;
 }
 
@@ -56,13 +64,13 @@ test('kill -9 in the middle of an upload: the old content is whole, and the next
   await writeTree(directory.path, { target: 'old' });
   const form = encodeForm(pair({ path }, Buffer.alloc(16 * MEBIBYTE, 'n')));
   {
-    await using execd = await startListening();
-    const socket = await sendPart(execd.url, form, 8 * MEBIBYTE);
+    await using stack = new AsyncDisposableStack();
+    const execd = stack.use(await startListening());
+    await sendPart(stack, execd.url, form, 8 * MEBIBYTE);
     // What has come so far is beside the target.
     await until(() => readdirSync(directory.path).length > 1);
     execd.kill('SIGKILL');
     await execd.ended;
-    socket.destroy();
   }
   expect(await readFile(path, 'utf8')).toBe('old');
   await using again = await startListening();
@@ -83,8 +91,9 @@ test.each([
   const content = Buffer.alloc(8 * MEBIBYTE, 'n');
   const parts = [...pair({ path: `${d}/target`, mode: 600 }, content), ...pair({ path: `${d}/made/x` }, 'x')];
   const form = encodeForm(parts);
-  await using execd = await startListening();
-  const socket = await sendPart(execd.url, form, bytes < 0 ? form.body.length + bytes : bytes);
+  await using stack = new AsyncDisposableStack();
+  const execd = stack.use(await startListening());
+  const socket = await sendPart(stack, execd.url, form, bytes < 0 ? form.body.length + bytes : bytes);
   if (bytes > MEBIBYTE || bytes < 0) await until(() => readdirSync(d).length > 1);
   socket.destroy();
   await execd.logged(({ url }) => url === '/files/upload');
@@ -100,13 +109,14 @@ test('clients that die one after the other leave no open file and no temporary f
     filePart(Buffer.alloc(2 * MEBIBYTE, 'n')),
     metadataPart({ path: `${directory.path}/x` }),
   ]);
-  await using execd = await startListening();
+  await using stack = new AsyncDisposableStack();
+  const execd = stack.use(await startListening());
   const openFiles = () => readdirSync(`/proc/${execd.pid}/fd`).length;
   const answer = await upload(client(execd.url), pair({ path: `${directory.path}/warm` }, 'x'));
   expect(await answerOf(answer)).toEqual(EMPTY_SUCCESS);
   const before = openFiles();
   for (let round = 0; round < 20; round += 1) {
-    (await sendPart(execd.url, form, MEBIBYTE)).destroy();
+    (await sendPart(stack, execd.url, form, MEBIBYTE)).destroy();
   }
   await until(() => openFiles() <= before);
   await until(() => readdirSync(directory.path).length === 1);
@@ -134,20 +144,22 @@ test('who reads while a file is replaced gets the old content or the new one, ne
   await writeTree(directory.path, { target: letters[0] ?? '' });
   await using execd = await startExecd();
   const progress = { isWriting: true };
-  const writer = (async () => {
-    const answers: unknown[] = [];
+  const write = async () => {
     for (let round = 0; round < 20; round += 1) {
-      answers.push(await answerOf(await upload(execd, pair({ path }, letters[round % 2] ?? ''))));
+      const answer = await answerOf(await upload(execd, pair({ path }, letters[round % 2] ?? '')));
+      expect(answer).toEqual(EMPTY_SUCCESS);
     }
-    progress.isWriting = false;
-    return answers;
-  })();
-  while (progress.isWriting) {
-    const response = await execd.request('GET', withPaths('/files/download', path));
-    expect(letters.includes(await response.text())).toBe(true);
-    expect(letters.includes(readFileSync(path, 'utf8'))).toBe(true);
-  }
-  expect(await writer).toEqual(Array.from({ length: 20 }, () => EMPTY_SUCCESS));
+  };
+  const read = async () => {
+    while (progress.isWriting) {
+      const response = await execd.request('GET', withPaths('/files/download', path));
+      expect(letters.includes(await response.text())).toBe(true);
+      expect(letters.includes(readFileSync(path, 'utf8'))).toBe(true);
+    }
+  };
+  const both = [write().finally(() => (progress.isWriting = false)), read()];
+  await Promise.allSettled(both);
+  await Promise.all(both);
 });
 
 test('two replacements in one file at the same time: neither leaves a broken file', async () => {
