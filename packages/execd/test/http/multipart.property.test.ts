@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { MultipartError } from '../../src/http/multipart-error.ts';
 import { parsePartHeaders } from '../../src/http/multipart-header.ts';
 import { MultipartParser } from '../../src/http/multipart.ts';
-import { readParts, referenceContents } from '../support/multipart.ts';
+import { readParts, referenceContents } from '../support/multipart-reading.ts';
 import { chunked, nastyBytes, seededRandom } from '../support/random.ts';
 import type { Random } from '../support/random.ts';
 

@@ -3,8 +3,8 @@ import { MultipartError } from '../../src/http/multipart-error.ts';
 import { multipartBoundary } from '../../src/http/multipart-header.ts';
 import { MAX_PART_HEADER_BYTES, MultipartParser } from '../../src/http/multipart.ts';
 import type { PartEvent } from '../../src/http/multipart.ts';
-import { partsOf, readParts, singleBytes } from '../support/multipart.ts';
-import type { ReadPart } from '../support/multipart.ts';
+import { partsOf, readParts, singleBytes } from '../support/multipart-reading.ts';
+import type { ReadPart } from '../support/multipart-reading.ts';
 
 const METADATA = '{"path":"/tmp/a.txt","mode":644}';
 const CONTENT = 'first\r\nsecond\n\r\n--\r\n';
