@@ -133,6 +133,7 @@ function removeRoute(paths: FilePaths): Route {
     },
     async handle({ query }) {
       for (const path of query.path) {
+        if (path === '') throw invalidRequest('path is empty');
         const target = paths.literal(path, 'link');
         if (target === (paths.root ?? '/') || target === '/') {
           throw invalidRequest(`refusing to remove ${target}`);

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { errorCode } from '../os/errno.ts';
 import { fileCalls } from './file-calls.ts';
 import type { FileCalls } from './file-calls.ts';
-import { fileExists, notRegular } from './file-failure.ts';
+import { fileExists, loopFailure, notRegular } from './file-failure.ts';
 import { realTarget } from './links.ts';
 import { makeDirectories } from '../os/make-directories.ts';
 import { applyAttributes } from './permission.ts';
@@ -175,7 +175,7 @@ export class StagedBatch implements AsyncDisposable {
   /** The target with its links followed, and what stands there. */
   async #inspect(target: StagingTarget): Promise<{ target: StagingTarget; existing: Stats | undefined }> {
     const found = await this.#calls.lstat(target.path);
-    const path = found?.isSymbolicLink() ? realTarget(target.path) : target.path;
+    const path = found?.isSymbolicLink() ? followLinks(target.path) : target.path;
     const existing = path === target.path ? found : await this.#calls.lstat(path);
     if (existing && target.createOnly) throw fileExists(target.path);
     if (existing && !existing.isFile()) throw notRegular(target.path, existing);
@@ -261,6 +261,14 @@ async function writeInPlace(from: string, { path, attributes }: StagingTarget): 
   await fs.promises.truncate(path, (await fs.promises.stat(from)).size);
 
   await applyAttributes(path, attributes);
+}
+
+function followLinks(path: string): string {
+  try {
+    return realTarget(path);
+  } catch (error) {
+    throw loopFailure(error, path);
+  }
 }
 
 function isWritable(path: string): boolean {
