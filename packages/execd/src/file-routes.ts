@@ -5,6 +5,8 @@ import { FilePaths } from './filesystem/file-paths.ts';
 import { Staging } from './filesystem/staging.ts';
 import { PrivateDirectory } from './os/private-directory.ts';
 import { searchRoutes } from './search/routes.ts';
+import { watchRoutes } from './watch/routes.ts';
+import { TreeWatches } from './watch/tree-watches.ts';
 
 /** What the file routes take of the configuration. A file worker gets it as an argument: no secrets. */
 export interface FileSettings {
@@ -18,6 +20,7 @@ export interface FileSettings {
 export interface FileServices extends AsyncDisposable {
   readonly paths: FilePaths;
   readonly staging: Staging;
+  readonly trees: TreeWatches;
 }
 
 /**
@@ -30,10 +33,13 @@ export function createFileServices(
 ): FileServices {
   const directory = new PrivateDirectory(settings.directories);
   const staging = new Staging(directory, settings.directories);
+  const trees = new TreeWatches();
   return {
     paths: new FilePaths(environment, settings.root),
     staging,
+    trees,
     async [Symbol.asyncDispose]() {
+      await trees[Symbol.asyncDispose]();
       await staging[Symbol.asyncDispose]();
       await directory[Symbol.asyncDispose]();
     },
@@ -42,5 +48,10 @@ export function createFileServices(
 
 /** Everything under /files and /directories: what can be served as another user. */
 export function fileRoutes(services: FileServices): Route[] {
-  return [...filesRoutes(services), ...directoryRoutes(services), ...searchRoutes(services)];
+  return [
+    ...filesRoutes(services),
+    ...directoryRoutes(services),
+    ...searchRoutes(services),
+    ...watchRoutes(services),
+  ];
 }
