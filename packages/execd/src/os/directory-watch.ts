@@ -46,8 +46,8 @@ export class DirectoryWatches {
   /** Watches until it is disposed. Throws WatchLimitError, or the system's error. */
   open(path: string, listener: DirectoryListener): Disposable {
     if (this.#open >= this.#limit) {
-      const limit = `${this.#limit} directories (all watches together)`;
-      throw new WatchLimitError(`cannot watch more than ${limit}; --watch-directories lifts this limit`);
+      const limit = `${this.#limit} directories at once, all watches together`;
+      throw new WatchLimitError(`cannot watch more than ${limit}: raise --watch-directories`);
     }
     const watcher = this.#watch(path, listener);
     this.#open += 1;
@@ -93,7 +93,7 @@ function systemLimit(error: unknown): WatchLimitError | undefined {
 
 function settingReached(what: string, setting: string, cause: unknown): WatchLimitError {
   const value = readSetting(setting) ?? 'unknown';
-  const message = `the system's limit of inotify ${what} is reached; fs.inotify.${setting} (${value}) lifts it`;
+  const message = `the system has no more inotify ${what}: raise fs.inotify.${setting}, which is ${value}`;
   return new WatchLimitError(message, { cause });
 }
 

@@ -23,7 +23,6 @@ export class ChangeResolver {
   readonly #tree: ScannedTree;
   readonly #journal: TreeJournal;
   readonly #scanner: TreeScanner;
-  #goneDirectories: ReadonlySet<DirectoryNode> = new Set();
 
   constructor(tree: ScannedTree, scanner: TreeScanner) {
     this.#tree = tree;
@@ -42,14 +41,12 @@ export class ChangeResolver {
       this.#journal.leaving = await this.#findLeaving(touches, calls, slice);
       if (!(await this.#moveDirectories(touches, calls, slice))) break;
     }
-    this.#goneDirectories = directoriesAt(this.#journal.leaving.values());
     const postponed: Touch[] = [];
     for (const touch of touches) {
       if (!(await this.#apply(touch, calls))) postponed.push(touch);
       await this.#rest(slice);
     }
     this.#journal.leaving = new Map();
-    this.#goneDirectories = new Set();
     return postponed;
   }
 
@@ -78,7 +75,8 @@ export class ChangeResolver {
    * there were any.
    */
   async #moveDirectories(touches: readonly Touch[], calls: FileCalls, slice: TimeSlice): Promise<boolean> {
-    if (directoriesAt(this.#journal.leaving.values()).size === 0) return false;
+    const leaving = [...this.#journal.leaving.values()];
+    if (!leaving.some(({ directory, name }) => directory.directories.has(name))) return false;
     let hasMoved = false;
     for (const touch of touches) {
       if (!touch.isNamed) continue;
@@ -110,23 +108,19 @@ export class ChangeResolver {
     { directory, name }: Place,
     calls: FileCalls,
   ): Promise<ReturnType<typeof lookAt> | 'elsewhere'> {
-    if (!this.#journal.snapshot.isAttached(directory)) return 'unknown';
+    const { top } = directory;
+    if (top !== this.#journal.snapshot.root) return top.isReleased ? 'unknown' : ELSEWHERE;
     const found = lookAt(calls, directory.pathOf(name));
     const now = found instanceof Promise ? await found : found;
-    if (await leadsTo(directory, calls)) return now;
-    return this.#isGone(directory) ? undefined : ELSEWHERE;
-  }
-
-  #isGone(directory: DirectoryNode): boolean {
-    if (this.#goneDirectories.has(directory)) return true;
-    return directory.parent !== undefined && this.#isGone(directory.parent);
+    return (await leadsTo(directory, calls)) ? now : ELSEWHERE;
   }
 
   #vanished(touch: Touch, before: EntryMark | undefined): void {
-    if (before !== undefined) this.#journal.removed(touch, before, true);
+    const { isCompact } = this.#journal.snapshot;
+    // Nobody could tell what happened in a compact tree while it was nowhere.
+    if (before !== undefined) this.#journal.removed(touch, before, !isCompact);
     // In a compact tree that may be any file; in others it came and went before anybody looked.
-    else if (this.#journal.snapshot.isCompact && touch.isNamed && !touch.isKnown)
-      this.#journal.removed(touch, markOfType('file'));
+    else if (isCompact && touch.isNamed && !touch.isKnown) this.#journal.removed(touch, markOfType('file'));
   }
 
   async #isStillThere(touch: Touch, now: EntryMark): Promise<void> {
@@ -159,15 +153,6 @@ export class ChangeResolver {
     await pause;
     this.#tree.signal.throwIfAborted();
   }
-}
-
-function directoriesAt(places: Iterable<Place>): Set<DirectoryNode> {
-  const found = new Set<DirectoryNode>();
-  for (const { directory, name } of places) {
-    const node = directory.directories.get(name);
-    if (node) found.add(node);
-  }
-  return found;
 }
 
 function isKnown({ directory, name }: Place, now: EntryMark): boolean {

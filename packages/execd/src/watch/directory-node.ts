@@ -21,6 +21,8 @@ export class DirectoryNode {
   parent: DirectoryNode | undefined;
   mark: EntryMark = markOfType('directory');
   watch: Disposable | undefined;
+  /** It is gone for good, with all that is below. */
+  isReleased = false;
   #directories: Map<string, DirectoryNode> | undefined;
   #leaves: Map<string, EntryMark> | undefined;
 
@@ -50,6 +52,11 @@ export class DirectoryNode {
   /** Whether this is the other directory or stands somewhere below it. */
   isIn(other: DirectoryNode): boolean {
     return this === other || (this.parent?.isIn(other) ?? false);
+  }
+
+  /** The root, or the directory above that is gone or has no known place at the moment. */
+  get top(): DirectoryNode {
+    return this.parent?.top ?? this;
   }
 
   /** The watched directories in it. */

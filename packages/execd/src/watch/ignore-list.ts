@@ -8,7 +8,7 @@ const DEFAULTS = ['.git', 'node_modules'];
 
 /**
  * What a watch leaves out: globs of base names or of paths relative to the root. `.git` and `node_modules` are among
- * them unless one of the patterns is empty; files that are being uploaded always are.
+ * them unless one of the patterns is empty. Files that are being uploaded are always left out.
  */
 export class IgnoreList {
   /** Sorted: two lists with the same patterns are the same list. */

@@ -36,7 +36,8 @@ export const watchEvent = z
         compact: z
           .boolean()
           .describe(
-            'too large to be remembered: renames are `delete` and `create`, the kind of what is gone is `file`',
+            'too large to be remembered: the rename of a file is `delete` and `create`, what is gone is told as `file`, ' +
+              'a file may be created twice, and the `delete` of a directory stands for all that was in it',
           ),
         timestamp,
       })

@@ -4,8 +4,8 @@ import type { DirectoryNode, Place } from './directory-node.ts';
 /** So many names may wait to be looked at. */
 const LIMIT = 16_384;
 
-/** After so many tries nothing will come of it: something was mounted over the directory, for instance. */
-const POSTPONED_LIMIT = 8;
+/** After so long (ms) nothing will come of it: something was mounted over the directory, for instance. */
+const POSTPONED_MS = 250;
 
 /** An entry to which something happened; what is to be found out. */
 export interface Touch extends Place {
@@ -17,8 +17,8 @@ export interface Touch extends Place {
   isSelf: boolean;
   /** Something was known of it before anything was found out. */
   isKnown: boolean;
-  /** How often it could not be judged. */
-  postponed: number;
+  /** When it could not be judged for the first time, on the clock of performance.now(). */
+  postponedAt: number | undefined;
 }
 
 /** The names to which something happened since the last `take`, each once, in the order of the last event. */
@@ -60,9 +60,10 @@ export class TouchedNames {
 
   /** To be taken with those that come next. */
   postpone(touches: readonly Touch[]): void {
+    const now = performance.now();
     for (const touch of touches) {
-      touch.postponed += 1;
-      if (touch.postponed > POSTPONED_LIMIT) continue;
+      touch.postponedAt ??= now;
+      if (now - touch.postponedAt > POSTPONED_MS) continue;
       const key = keyOf(touch.directory, touch.name);
       const newer = this.#touches.get(key);
       if (!newer) this.#postponed.set(key, touch);
@@ -80,5 +81,13 @@ function keyOf(directory: DirectoryNode, name: string): string {
 }
 
 function newTouch(directory: DirectoryNode, name: string): Touch {
-  return { directory, name, isNamed: false, isContent: false, isSelf: false, isKnown: false, postponed: 0 };
+  return {
+    directory,
+    name,
+    isNamed: false,
+    isContent: false,
+    isSelf: false,
+    isKnown: false,
+    postponedAt: undefined,
+  };
 }

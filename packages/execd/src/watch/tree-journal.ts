@@ -127,7 +127,7 @@ export class TreeJournal {
     }
     this.snapshot.discount();
     this.#log.append({ type: 'delete', path, kind: typeOfMark(mark), timestamp });
-    if (node) this.#released.push(node);
+    if (node) this.#release(node);
   }
 
   /** When a file is at a path again from which one vanished a moment ago: tells that it was modified and gives true. */
@@ -165,8 +165,17 @@ export class TreeJournal {
   #replace({ directory, name }: Place): void {
     if (directory.markOf(name) === undefined) return;
     const node = directory.detach(name);
-    if (node) this.#released.push(node);
+    if (node) {
+      for (const _below of entriesBelow(node, '')) this.snapshot.discount();
+      this.#order.closeAll();
+      this.#release(node);
+    }
     this.snapshot.discount();
+  }
+
+  #release(node: DirectoryNode): void {
+    node.isReleased = true;
+    this.#released.push(node);
   }
 
   #tell(event: WatchEvent): void {

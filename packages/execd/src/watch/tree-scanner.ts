@@ -19,6 +19,8 @@ export interface ScannedTree {
   readonly signal: AbortSignal;
   /** Watched directories that moved while they were read. */
   readonly unread: Set<DirectoryNode>;
+  /** Called for each watched directory that may not be read. */
+  onUnreadable(): void;
   /** Opens the watch of a directory; undefined when it cannot be watched. */
   watch(node: DirectoryNode, accessPath: string): Disposable | undefined;
 }
@@ -37,11 +39,8 @@ export class TreeScanner {
     this.#tree = tree;
   }
 
-  /**
-   * Reads a directory that is watched, and below. Returns how many directories could not be read. Throws the signal's
-   * reason.
-   */
-  async scan(directory: DirectoryNode, known: KnownDirectories): Promise<number> {
+  /** Reads a directory that is watched, and below. Throws the signal's reason. */
+  async scan(directory: DirectoryNode, known: KnownDirectories): Promise<void> {
     const depth = this.#tree.isRecursive ? {} : { depth: 1 };
     const scan = new Scan(this.#tree, directory, known);
     try {
@@ -51,17 +50,13 @@ export class TreeScanner {
       // The system's, of the directory itself, which is unread then.
       if (errorCode(error) === undefined) throw error;
     }
-    return this.#judgeUnread(scan.unread);
+    for (const unread of scan.unread) await this.#judgeUnread(unread);
   }
 
-  async #judgeUnread(directories: ReadonlySet<DirectoryNode>): Promise<number> {
-    let unreadable = 0;
-    for (const directory of directories) {
-      const mark = await lookAt(fileCalls(), directory.path);
-      if (typeof mark === 'number' && isSameFile(mark, directory.mark)) unreadable += 1;
-      else this.#tree.unread.add(directory);
-    }
-    return unreadable;
+  async #judgeUnread(directory: DirectoryNode): Promise<void> {
+    const mark = await lookAt(fileCalls(), directory.path);
+    if (typeof mark === 'number' && isSameFile(mark, directory.mark)) this.#tree.onUnreadable();
+    else this.#tree.unread.add(directory);
   }
 
   /** Watches a directory that is new, and gives it to the journal, unread; undefined when it is none or cannot be watched. */
@@ -188,10 +183,11 @@ async function openDirectory(
 ): Promise<DirectoryNode | undefined> {
   const { journal } = tree;
   const node = new DirectoryNode(place.name, place.directory);
-  node.watch = tree.watch(node, accessPath);
-  // Looked at behind the watch: it may have been exchanged for a link, which is not to be followed.
   const mark = await lookAt(calls, accessPath);
-  if (typeof mark !== 'number' || typeOfMark(mark) !== 'directory') {
+  if (typeof mark !== 'number' || typeOfMark(mark) !== 'directory') return undefined;
+  node.watch = tree.watch(node, accessPath);
+  // It may have been exchanged, for a link perhaps, which is not to be followed; then its name will be told again.
+  if ((await lookAt(calls, accessPath)) !== mark) {
     node.watch?.[Symbol.dispose]();
     return undefined;
   }

@@ -47,7 +47,7 @@ export class TreeSnapshot implements Disposable {
   }
 
   isAttached(directory: DirectoryNode): boolean {
-    return directory.isIn(this.root);
+    return directory.top === this.root;
   }
 
   /** Counts a new entry and remembers it. */

@@ -78,6 +78,7 @@ export class TreeWatch implements AsyncDisposable {
       ignored: target.ignored,
       signal: this.#stopped.signal,
       unread: this.#unread,
+      onUnreadable: () => (this.#skipped += 1),
       watch: (node, accessPath) => this.#watch(node, accessPath),
     };
     this.#scanner = new TreeScanner(tree);
@@ -136,7 +137,7 @@ export class TreeWatch implements AsyncDisposable {
     if (typeof mark !== 'number') throw fileNotFound(`no such directory: ${directory}`);
     this.#root.mark = mark;
     if (file === undefined) {
-      this.#skipped += await this.#scanner.scan(this.#root, 'skipped');
+      await this.#scanner.scan(this.#root, 'skipped');
       return;
     }
     const path = this.#root.pathOf(file);
@@ -240,8 +241,7 @@ export class TreeWatch implements AsyncDisposable {
     const unread = [...this.#unread];
     this.#unread.clear();
     for (const directory of unread) {
-      if (this.#snapshot.isAttached(directory))
-        this.#skipped += await this.#scanner.scan(directory, 'entered');
+      if (this.#snapshot.isAttached(directory)) await this.#scanner.scan(directory, 'entered');
     }
   }
 
@@ -252,6 +252,7 @@ export class TreeWatch implements AsyncDisposable {
     await this.#checkRoot();
     if (this.log.isClosed) return;
     await this.#journal.publishAll();
+    this.#skipped = 0;
     if (this.#target.file === undefined) await this.#scanner.scan(this.#root, 'entered');
     else this.#touched.add(this.#root, this.#target.file, 'content');
     this.#journal.overflow(this.#watched().path, 'events-lost');

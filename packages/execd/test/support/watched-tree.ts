@@ -44,8 +44,21 @@ export function applyEvents(tree: Map<string, string>, root: string, events: rea
   }
 }
 
+/** The same for a tree that is compact, where more may be told than happened. */
+export function applyLoosely(tree: Map<string, string>, events: readonly WatchEvent[]): void {
+  for (const event of events) {
+    if (event.type === 'create') tree.set(event.path, event.kind);
+    else if (event.type === 'rename') move(tree, event.from, event.path);
+    else if (event.type === 'delete')
+      for (const path of tree.keys()) if (isBelow(path, event.path)) tree.delete(path);
+  }
+}
+
+function isBelow(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(`${directory}/`);
+}
+
 function move(tree: Map<string, string>, from: string, to: string): void {
-  const isBelow = (path: string, directory: string) => path === directory || path.startsWith(`${directory}/`);
   const moving = [...tree].filter(([path]) => isBelow(path, from));
   for (const path of tree.keys()) if (isBelow(path, to) || isBelow(path, from)) tree.delete(path);
   for (const [path, kind] of moving) tree.set(to + path.slice(from.length), kind);

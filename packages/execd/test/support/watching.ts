@@ -1,7 +1,9 @@
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
 import { IgnoreList } from '../../src/watch/ignore-list.ts';
 import type { WatchEvent } from '../../src/watch/schema.ts';
-import type { TreeWatches } from '../../src/watch/tree-watches.ts';
+import type { TreeWatches, WatchRequest } from '../../src/watch/tree-watches.ts';
 import { until } from './until.ts';
 
 export type ReadyEvent = Extract<WatchEvent, { type: 'ready' }>;
@@ -19,19 +21,27 @@ export interface Watching extends AsyncDisposable {
   seen(line: string): Promise<void>;
 }
 
+export interface WatchTreeOptions {
+  /** Default true. */
+  readonly recursive?: boolean;
+  readonly ignore?: readonly string[];
+}
+
+export function requestFor(
+  path: string,
+  { recursive = true, ignore = [] }: WatchTreeOptions = {},
+): WatchRequest {
+  return { path, isRecursive: recursive, ignored: new IgnoreList(ignore) };
+}
+
 /** Watches a tree and waits until it is ready. */
 export async function watchTree(
   trees: TreeWatches,
   path: string,
-  options: { recursive?: boolean; ignore?: readonly string[] } = {},
+  options: WatchTreeOptions = {},
 ): Promise<Watching> {
   const leave = new AbortController();
-  const request = {
-    path,
-    isRecursive: options.recursive ?? true,
-    ignored: new IgnoreList(options.ignore ?? []),
-  };
-  const stream = trees.follow(request, leave.signal);
+  const stream = trees.follow(requestFor(path, options), leave.signal);
   const first = await stream.next();
   if (first.done) throw new Error('no ready event');
   const ready = JSON.parse(first.value[0] ?? '') as ReadyEvent;
@@ -55,6 +65,26 @@ export async function watchTree(
 
 async function collect(stream: AsyncIterable<readonly string[]>, events: WatchEvent[]): Promise<void> {
   for await (const texts of stream) for (const text of texts) events.push(JSON.parse(text) as WatchEvent);
+}
+
+/** Does one thing after the other, each when the events of the one before have come, and expects no others. */
+export async function expectSteps(
+  watching: Watching,
+  steps: readonly [() => void, ...string[]][],
+): Promise<void> {
+  for (const [act, ...lines] of steps) {
+    const before = watching.lines.length;
+    act();
+    await until(() => lines.every((line) => watching.lines.slice(before).includes(line)));
+  }
+  expect(watching.lines).toEqual(steps.flatMap(([, ...lines]) => lines));
+}
+
+/** Makes a file more and waits for it: by then what happened before was told, but for what is in new directories. */
+export async function settle(watching: Watching): Promise<void> {
+  const name = `settled-${watching.events.length}`;
+  writeFileSync(join(watching.ready.path, name), '');
+  await watching.seen(`create ${name}`);
 }
 
 /** An event in one line. */

@@ -1,20 +1,14 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { IgnoreList } from '../../src/watch/ignore-list.ts';
 import { TreeWatches } from '../../src/watch/tree-watches.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { applyEvents, treeBelow } from '../support/watched-tree.ts';
-import { systemWatches, watchTree } from '../support/watching.ts';
+import { requestFor, systemWatches, watchTree } from '../support/watching.ts';
 
 /** Creates files without a turn of the event loop in between. */
 function createFiles(directory: string, count: number): void {
   for (let index = 0; index < count; index += 1) writeFileSync(join(directory, `file-${index}`), '');
-}
-
-/** Directories are listed in any order. */
-function byOrderIn(lines: readonly string[]): (one: string, other: string) => number {
-  return (one, other) => lines.indexOf(one) - lines.indexOf(other);
 }
 
 test('events that the system drops while the server stands still are made up for', async () => {
@@ -87,11 +81,9 @@ test('a large tree is compact: files have no renames, directories do', async () 
     act();
     for (const line of lines) await watching.seen(line);
   }
-  expect(watching.lines).toEqual([
-    ...steps.slice(0, -1).flatMap(([, lines]) => lines),
-    ...['newer', 'more'].map((name) => `delete moved/b/${name}`).sort(byOrderIn(watching.lines)),
-    'delete moved/b',
-  ]);
+  // What was in a directory that is gone may be told or not.
+  const lines = watching.lines.filter((line) => !line.startsWith('delete moved/b/'));
+  expect(lines).toEqual(steps.flatMap(([, ...some]) => some.flat()));
   expect(watching.events.find(({ path }) => path.endsWith('file-2'))).toMatchObject({ kind: 'file' });
 });
 
@@ -185,10 +177,7 @@ test('a reader that does not read loses its events, is told once, and holds nobo
   await using directory = await temporaryDirectory();
   await using trees = new TreeWatches({ entries: 100_000 });
   const leave = new AbortController();
-  const stalled = trees.follow(
-    { path: directory.path, isRecursive: false, ignored: new IgnoreList([]) },
-    leave.signal,
-  );
+  const stalled = trees.follow(requestFor(directory.path, { recursive: false }), leave.signal);
   await stalled.next();
   await using watching = await watchTree(trees, directory.path, { recursive: false });
   for (let round = 0; round < 15; round += 1) {
