@@ -98,7 +98,7 @@ export class ChangeResolver {
     else if (before !== undefined && isSameFile(before, now)) await this.#isStillThere(touch, now);
     else if (typeOfMark(now) === 'directory' && this.#tree.isRecursive)
       await this.#directoryAppeared(touch, now, calls);
-    else if (before === undefined && !touch.isNamed) this.#journal.modified(touch, now);
+    else if (before === undefined && this.#isOnlyModified(touch)) this.#journal.modified(touch, now);
     else this.#journal.noticed(touch, now);
     return true;
   }
@@ -113,6 +113,12 @@ export class ChangeResolver {
     const found = lookAt(calls, directory.pathOf(name));
     const now = found instanceof Promise ? await found : found;
     return (await leadsTo(directory, calls)) ? now : ELSEWHERE;
+  }
+
+  /** What is not known may have been there all the time in a compact tree, but in a directory that is new. */
+  #isOnlyModified({ directory, isNamed }: Touch): boolean {
+    const { snapshot } = this.#journal;
+    return snapshot.isCompact && !snapshot.isFresh(directory) && !isNamed;
   }
 
   #vanished(touch: Touch, before: EntryMark | undefined): void {

@@ -186,8 +186,12 @@ async function openDirectory(
   const mark = await lookAt(calls, accessPath);
   if (typeof mark !== 'number' || typeOfMark(mark) !== 'directory') return undefined;
   node.watch = tree.watch(node, accessPath);
-  // It may have been exchanged, for a link perhaps, which is not to be followed; then its name will be told again.
-  if ((await lookAt(calls, accessPath)) !== mark) {
+  const known = place.directory.directories.get(place.name);
+  const isBack = known !== undefined && isSameFile(known.mark, mark);
+  // Back again before anybody was told that it was gone, but not read in between.
+  if (isBack) tree.unread.add(known);
+  // Or exchanged, for a link perhaps, which is not to be followed; then its name will be told again.
+  if (isBack || (await lookAt(calls, accessPath)) !== mark) {
     node.watch?.[Symbol.dispose]();
     return undefined;
   }
