@@ -191,12 +191,10 @@ async function openDirectory(
   // Back again before anybody was told that it was gone, but not read in between.
   if (isBack) tree.unread.add(known);
   // Or exchanged, for a link perhaps, which is not to be followed; then its name will be told again.
-  if (isBack || (await lookAt(calls, accessPath)) !== mark) {
-    node.watch?.[Symbol.dispose]();
-    return undefined;
-  }
-  if (!node.watch) {
-    journal.noticed(place, mark);
+  const isExchanged = (await lookAt(calls, accessPath)) !== mark;
+  if (isBack || isExchanged || !node.watch) {
+    discard(node);
+    if (!isBack && !isExchanged) journal.noticed(place, mark);
     return undefined;
   }
   const before = place.directory.markOf(place.name);
@@ -209,6 +207,13 @@ async function openDirectory(
   journal.created(place, mark, node);
   if (journal.isTelling) journal.snapshot.keepFresh(node);
   return node;
+}
+
+/** What its watch has told meanwhile is of nowhere. */
+function discard(node: DirectoryNode): void {
+  node.watch?.[Symbol.dispose]();
+  node.parent = undefined;
+  node.isReleased = true;
 }
 
 /** For a directory of which nothing is known there is nothing that could be gone. */
