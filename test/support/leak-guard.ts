@@ -17,6 +17,7 @@ afterEach(async () => {
   const after = look();
   expect(after.children, 'child processes that a test left behind').toEqual(before.children);
   expect(after.timers, 'timers that a test left behind').toBeLessThanOrEqual(before.timers);
+  expect(after.watches, 'watches that a test left behind').toBeLessThanOrEqual(before.watches);
   expect(after.sockets, 'sockets and pipes that a test left behind').toBeLessThanOrEqual(before.sockets);
   expect(
     after.files.filter((file) => !before.files.includes(file)),
@@ -27,6 +28,7 @@ afterEach(async () => {
 interface Leaks {
   readonly children: readonly number[];
   readonly timers: number;
+  readonly watches: number;
   readonly sockets: number;
   readonly files: readonly string[];
 }
@@ -35,6 +37,7 @@ function isClean(now: Leaks): boolean {
   return (
     now.children.join() === before.children.join() &&
     now.timers <= before.timers &&
+    now.watches <= before.watches &&
     now.sockets <= before.sockets &&
     now.files.every((file) => before.files.includes(file))
   );
@@ -43,10 +46,12 @@ function isClean(now: Leaks): boolean {
 /** What this process holds now. */
 function look(): Leaks {
   const open = openFiles();
+  const resources = process.getActiveResourcesInfo();
   const isChannel = (target: string) => /^(?:socket|pipe):/.test(target);
   return {
     children: childProcesses(),
-    timers: process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length,
+    timers: resources.filter((resource) => resource === 'Timeout').length,
+    watches: resources.filter((resource) => resource === 'FSEventWrap').length,
     sockets: open.filter(isChannel).length,
     files: open.filter((target) => target.startsWith('/') && !target.startsWith('/dev/')),
   };

@@ -4,8 +4,9 @@ import type { DirectoryNode, Place } from './directory-node.ts';
 /** So many names may wait to be looked at. */
 const LIMIT = 16_384;
 
-/** After so long (ms) nothing will come of it: something was mounted over the directory, for instance. */
+/** After so long (ms) and so often nothing will come of it: something was mounted over the directory, for instance. */
 const POSTPONED_MS = 250;
+const POSTPONED_TIMES = 8;
 
 /** An entry to which something happened; what is to be found out. */
 export interface Touch extends Place {
@@ -19,6 +20,7 @@ export interface Touch extends Place {
   isKnown: boolean;
   /** When it could not be judged for the first time, on the clock of performance.now(). */
   postponedAt: number | undefined;
+  postponedTimes: number;
 }
 
 /** The names to which something happened since the last `take`, each once, in the order of the last event. */
@@ -63,7 +65,8 @@ export class TouchedNames {
     const now = performance.now();
     for (const touch of touches) {
       touch.postponedAt ??= now;
-      if (now - touch.postponedAt > POSTPONED_MS) continue;
+      touch.postponedTimes += 1;
+      if (now - touch.postponedAt > POSTPONED_MS && touch.postponedTimes > POSTPONED_TIMES) continue;
       const key = keyOf(touch.directory, touch.name);
       const newer = this.#touches.get(key);
       if (!newer) this.#postponed.set(key, touch);
@@ -89,5 +92,6 @@ function newTouch(directory: DirectoryNode, name: string): Touch {
     isSelf: false,
     isKnown: false,
     postponedAt: undefined,
+    postponedTimes: 0,
   };
 }
