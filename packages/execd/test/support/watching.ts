@@ -6,7 +6,7 @@ import type { WatchEvent } from '../../src/watch/schema.ts';
 import type { TreeWatches, WatchRequest } from '../../src/watch/tree-watches.ts';
 import { until } from './until.ts';
 
-export type ReadyEvent = Extract<WatchEvent, { type: 'ready' }>;
+type ReadyEvent = Extract<WatchEvent, { type: 'ready' }>;
 
 /** A watch whose events are collected. Disposing it leaves. */
 export interface Watching extends AsyncDisposable {
@@ -88,7 +88,7 @@ export async function settle(watching: Watching): Promise<void> {
 }
 
 /** An event in one line. */
-export function lineOf(event: WatchEvent, root: string): string {
+function lineOf(event: WatchEvent, root: string): string {
   const relative = (path: string) => (path === root ? '.' : path.slice(root === '/' ? 1 : root.length + 1));
   if (event.type === 'rename') return `rename ${relative(event.from)} -> ${relative(event.path)}`;
   if (event.type === 'overflow') return `overflow ${event.reason} ${relative(event.path)}`;
