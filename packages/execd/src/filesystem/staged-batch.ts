@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { errorCode } from '../os/errno.ts';
 import { fileCalls } from './file-calls.ts';
 import type { FileCalls } from './file-calls.ts';
-import { fileExists, loopFailure, notRegular } from './file-failure.ts';
+import { fileExists, loopFailure, notADirectory, notRegular } from './file-failure.ts';
 import { realTarget } from './links.ts';
 import { makeDirectories } from '../os/make-directories.ts';
 import { applyAttributes } from './permission.ts';
@@ -67,6 +67,7 @@ export class StagedBatch implements AsyncDisposable {
   readonly #staging: Staging;
   readonly #use: Disposable;
   readonly #waiting: Waiting[] = [];
+  readonly #targets = new Set<string>();
   readonly #directories = new Map<string, StagingDirectory>();
   /** Made for this batch, parents first. */
   readonly #made: string[] = [];
@@ -94,6 +95,7 @@ export class StagedBatch implements AsyncDisposable {
       isAdopted: false,
       isPlaced: false,
     });
+    this.#targets.add(target.path);
     if (isBeside) await this.#setAttributes(staged, target.attributes, existing);
     const pause = this.#slice.pause();
     if (pause) await pause;
@@ -136,6 +138,7 @@ export class StagedBatch implements AsyncDisposable {
   ): Promise<StagingDirectory> {
     const known = this.#directories.get(path);
     if (known) return known;
+    this.#refuseBelowFile(path);
     const made = await makeDirectories(path, this.#calls);
     this.#made.push(...made);
     for (const parent of made) {
@@ -170,6 +173,13 @@ export class StagedBatch implements AsyncDisposable {
     if (this.#isCommitted) return;
     // What somebody else has put something into stays.
     for (const path of this.#made.toReversed()) await fs.promises.rmdir(path).catch(() => undefined);
+  }
+
+  /** What will be a file cannot be a directory too: better now than in the middle of the commit. */
+  #refuseBelowFile(directory: string): void {
+    for (let parent = directory; parent !== '/'; parent = dirname(parent)) {
+      if (this.#targets.has(parent)) throw notADirectory(parent);
+    }
   }
 
   /** The target with its links followed, and what stands there. */

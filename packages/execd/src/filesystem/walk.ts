@@ -14,6 +14,9 @@ export type FileType = 'file' | 'directory' | 'symlink' | 'other';
  */
 const LONG_PATH_BYTES = 3_500;
 
+/** A few links can make endlessly many paths: what is beyond this many directories counts as skipped. */
+const FOLLOWED_DIRECTORIES = 100_000;
+
 export interface WalkOptions {
   /** How many levels below the root are visited; all when missing. */
   readonly depth?: number;
@@ -21,7 +24,7 @@ export interface WalkOptions {
   readonly hidden?: boolean;
   /**
    * Asked for each symbolic link, with the real path of what it leads to: true to take the target in its place and to
-   * enter it when it is a directory, each directory once. Without it links are links.
+   * enter it when it is a directory, but never from below itself. Without it links are links.
    */
   readonly follow?: (realPath: string) => boolean;
   /** Ends the walk early, with the signal's reason. */
@@ -116,6 +119,8 @@ interface Frame {
   next: number;
   /** Held while the directory is accessed through it. */
   readonly descriptor: number | undefined;
+  /** `dev:ino`, where links are followed. */
+  readonly identity: string | undefined;
 }
 
 class Walker {
@@ -124,8 +129,8 @@ class Walker {
   readonly #calls: FileCalls = fileCalls();
   readonly #stack: Frame[] = [];
   readonly #slice = new TimeSlice();
-  /** `dev:ino` of directories, where links are followed: a few links can make endlessly many paths. */
-  readonly #entered = new Set<string>();
+  /** Directories, where links are followed. */
+  #entered = 0;
   #skipped = 0;
   #isStopped = false;
 
@@ -192,10 +197,11 @@ class Walker {
     const accessed =
       descriptor === undefined ? directory : { ...directory, accessPath: `/proc/self/fd/${descriptor}` };
     try {
-      if (this.#options.follow && !(await this.#isNew(accessed.accessPath))) return;
+      const identity = this.#options.follow ? await this.#identify(accessed.accessPath) : undefined;
+      if (this.#options.follow && !this.#isOpen(identity)) return;
       const listed = this.#calls.readdir(accessed.accessPath);
       const entries = inByteOrder(listed instanceof Promise ? await listed : listed);
-      this.#stack.push({ directory: accessed, entries, next: 0, descriptor });
+      this.#stack.push({ directory: accessed, entries, next: 0, descriptor, identity });
     } finally {
       if (descriptor !== undefined && this.#stack.at(-1)?.descriptor !== descriptor) closeSync(descriptor);
     }
@@ -208,13 +214,17 @@ class Walker {
     if (frame.descriptor !== undefined) closeSync(frame.descriptor);
   }
 
-  async #isNew(path: string): Promise<boolean> {
+  async #identify(path: string): Promise<string | undefined> {
     const stats = await this.#calls.stat(path);
-    if (stats === undefined) return false;
-    const identity = `${stats.dev}:${stats.ino}`;
-    const isNew = !this.#entered.has(identity);
-    this.#entered.add(identity);
-    return isNew;
+    return stats && `${stats.dev}:${stats.ino}`;
+  }
+
+  /** Whether a directory may be entered where links are followed: not from below itself, and not endlessly many. */
+  #isOpen(identity: string | undefined): boolean {
+    if (identity === undefined || this.#stack.some((frame) => frame.identity === identity)) return false;
+    this.#entered += 1;
+    if (this.#entered > FOLLOWED_DIRECTORIES) this.#skipped += 1;
+    return this.#entered <= FOLLOWED_DIRECTORIES;
   }
 
   async #followed(link: WalkEntry): Promise<Stats | undefined> {
