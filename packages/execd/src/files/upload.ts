@@ -119,8 +119,12 @@ export class Upload implements AsyncDisposable {
     const staged = await within(context, this.#batch.stage({ path, attributes }));
     return {
       write: (bytes) => {
-        const written = staged.write(bytes);
-        return written && within(context, written);
+        try {
+          const written = staged.write(bytes);
+          return written && within(context, written);
+        } catch (error) {
+          throw fileFailure(error, context);
+        }
       },
       end: () => within(context, this.#batch.seal(staged)),
     };

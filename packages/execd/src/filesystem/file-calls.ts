@@ -11,8 +11,8 @@ type Awaitable<T> = T | Promise<T>;
  * exist; everything else that fails is thrown as the system's error. Whoever opens a descriptor closes it.
  */
 export interface FileCalls {
-  lstat(path: string): Awaitable<Stats | undefined>;
-  stat(path: string): Awaitable<Stats | undefined>;
+  lstat(path: string | Buffer): Awaitable<Stats | undefined>;
+  stat(path: string | Buffer): Awaitable<Stats | undefined>;
   readdir(path: string): Awaitable<Dirent[]>;
   open(path: string, flags: number, mode?: number): Awaitable<number>;
   fstat(descriptor: number): Awaitable<Stats>;
@@ -24,8 +24,8 @@ export interface FileCalls {
   close(descriptor: number): Awaitable<void>;
   rename(from: string, to: string): Awaitable<void>;
   link(existing: string, path: string): Awaitable<void>;
-  unlink(path: string): Awaitable<void>;
-  rmdir(path: string): Awaitable<void>;
+  unlink(path: string | Buffer): Awaitable<void>;
+  rmdir(path: string | Buffer): Awaitable<void>;
   mkdir(path: string): Awaitable<void>;
   /** The magic number that statfs(2) gives. */
   fileSystemType(path: string): Awaitable<number>;
