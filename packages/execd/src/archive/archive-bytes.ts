@@ -23,11 +23,16 @@ export async function* archiveBytes(source: AsyncIterable<Buffer>): AsyncGenerat
 }
 
 async function* withStart(start: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer, void> {
-  if (start.length > 0) yield start;
-  for (;;) {
-    const { done, value } = await rest.next();
-    if (done) return;
-    yield value;
+  try {
+    if (start.length > 0) yield start;
+    for (;;) {
+      const { done, value } = await rest.next();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    // A request that is still being read from cannot be passed over, and its connection cannot go on.
+    await rest.return?.();
   }
 }
 

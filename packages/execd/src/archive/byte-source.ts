@@ -1,7 +1,7 @@
 import { releaseMemory } from '../os/release-memory.ts';
 
 /** Bytes that arrive in chunks of any size, taken in pieces of the size that is needed. The chunks are used up. */
-export class ByteSource {
+export class ByteSource implements AsyncDisposable {
   readonly #chunks: AsyncIterator<Buffer>;
   #chunk: Buffer = Buffer.alloc(0);
   #used = 0;
@@ -39,6 +39,10 @@ export class ByteSource {
       if (done) return undefined;
     }
     return this.#take(Math.min(count, this.#chunk.length - this.#used));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#chunks.return?.();
   }
 
   #take(count: number): Buffer {

@@ -18,7 +18,7 @@ export async function extractArchive(
   options: ExtractionOptions,
   staging: Staging,
 ): Promise<ExtractionSummary> {
-  const reader = new TarReader(archiveBytes(source));
+  await using reader = new TarReader(archiveBytes(source));
   await using batch = new StagedBatch(staging);
   const extraction = new ArchiveExtraction(options, batch, fileCalls());
   const slice = new TimeSlice();

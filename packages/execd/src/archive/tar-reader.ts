@@ -13,7 +13,7 @@ const MOST_DESCRIPTIONS = 16;
 /** An extended header or a long name, bytes. */
 const MOST_METADATA_BYTES = 1024 * 1024;
 
-export type EntryType = 'file' | 'directory' | 'symlink' | 'hard-link' | 'other';
+type EntryType = 'file' | 'directory' | 'symlink' | 'hard-link' | 'other';
 
 /** What an archive says about one file. */
 export interface TarEntry {
@@ -59,10 +59,11 @@ const ZERO_BLOCK = Buffer.alloc(BLOCK_BYTES);
  * Reads a tar archive (v7, ustar, pax, GNU) in constant memory: entry after entry, the content of one between two. An
  * archive ends with two blocks of zeros; what follows them is read, so that a checksum behind it is checked, and
  * ignored. Whatever is malformed is thrown as `INVALID_ARCHIVE`; there is nothing that is silently passed over. What
- * the source throws passes through.
+ * the source throws passes through. Disposing the reader lets go of the source.
  */
-export class TarReader {
+export class TarReader implements AsyncDisposable {
   readonly #bytes: ByteSource;
+  readonly #mostEntries: number;
   #contentLeft = 0;
   #padding = 0;
   #entries = 0;
@@ -70,8 +71,10 @@ export class TarReader {
   /** Of the archive as a whole. */
   #defaults: PaxRecords = new Map();
 
-  constructor(chunks: AsyncIterable<Buffer>) {
+  /** Takes no more than so many entries. */
+  constructor(chunks: AsyncIterable<Buffer>, mostEntries = MOST_ENTRIES) {
     this.#bytes = new ByteSource(chunks);
+    this.#mostEntries = mostEntries;
   }
 
   /** The next entry; undefined when the archive has ended. What is left of the content of the last one is dropped. */
@@ -100,6 +103,10 @@ export class TarReader {
     return bytes;
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#bytes[Symbol.asyncDispose]();
+  }
+
   async #block(): Promise<Buffer> {
     const block = await this.#bytes.exactly(BLOCK_BYTES);
     if (block.length === BLOCK_BYTES) return block;
@@ -116,7 +123,7 @@ export class TarReader {
 
   #begin(header: TarHeader, records: PaxRecords): TarEntry {
     this.#entries += 1;
-    if (this.#entries > MOST_ENTRIES) throw archiveTooLarge(`more than ${MOST_ENTRIES} entries`);
+    if (this.#entries > this.#mostEntries) throw archiveTooLarge(`more than ${this.#mostEntries} entries`);
     const entry = entryOf(header, records);
     const { name } = entry;
     this.#current = name;

@@ -19,7 +19,7 @@ const SENTINELS = {
   'outside/link': { link: 'secret' },
 };
 
-export type ExtractionWish = Partial<Omit<ExtractionOptions, 'filter'>> & {
+type ExtractionWish = Partial<Omit<ExtractionOptions, 'filter'>> & {
   readonly include?: readonly string[];
   readonly exclude?: readonly string[];
 };

@@ -87,3 +87,8 @@ function octal(value: number | string | Uint8Array, length: number): string | Ui
 function padded(content: Buffer): Buffer {
   return Buffer.concat([content, Buffer.alloc((BLOCK - (content.length % BLOCK)) % BLOCK)]);
 }
+
+/** Members of the usual kinds. */
+export const tarDirectory = (name: string, mode = 0o755): TarParts => ({ name, type: '5', mode });
+export const tarSymlink = (name: string, linkName: string): TarParts => ({ name, type: '2', linkName });
+export const tarHardLink = (name: string, linkName: string): TarParts => ({ name, type: '1', linkName });
