@@ -1,13 +1,17 @@
 import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { COMMAND_SCENARIOS } from './commands.ts';
+import { FILE_SCENARIOS } from './files.ts';
 import { buildNativePrograms } from './native/build.ts';
 import { writeReport } from './report.ts';
 import type { Failure } from './report.ts';
 import type { Result, RunSettings, Scenario } from './scenario.ts';
 import { formatTable } from './table.ts';
 
-const GROUPS: ReadonlyMap<string, readonly Scenario[]> = new Map([['commands', COMMAND_SCENARIOS]]);
+const GROUPS: ReadonlyMap<string, readonly Scenario[]> = new Map([
+  ['commands', COMMAND_SCENARIOS],
+  ['files', FILE_SCENARIOS],
+]);
 const GROUP_NAMES = [...GROUPS.keys()].join(', ');
 
 const USAGE = `usage: node bench/main.ts GROUP [--rounds N] [--quick]

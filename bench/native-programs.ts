@@ -135,21 +135,28 @@ async function runClient(
   return await runProgram('http-client', argv, request.signal, process.env);
 }
 
-/** Resolves to the JSON line the program prints; its complaint is part of the rejection otherwise. */
-async function runProgram(
+/** Resolves to the JSON line the program prints; rejects with its complaint otherwise. */
+export async function runProgram(
   program: NativeProgram,
   argv: readonly string[],
   signal: AbortSignal,
   environment: NodeJS.ProcessEnv,
 ): Promise<unknown> {
-  const { stdout } = await promisify(execFile)(nativeProgramPath(program), argv, {
-    signal,
-    env: environment,
-  });
-  return JSON.parse(stdout);
+  try {
+    const { stdout } = await promisify(execFile)(nativeProgramPath(program), argv, {
+      signal,
+      env: environment,
+    });
+    return JSON.parse(stdout);
+  } catch (error) {
+    const complaint = fieldAt(error, 'stderr');
+    if (typeof complaint !== 'string' || complaint === '') throw error;
+    throw new Error(complaint.trim(), { cause: error });
+  }
 }
 
-function numberAt(line: unknown, ...path: readonly string[]): number {
+/** The number at a path of keys in that line; throws if there is none. */
+export function numberAt(line: unknown, ...path: readonly string[]): number {
   const value = path.reduce(fieldAt, line);
   if (typeof value === 'number') return value;
   throw new TypeError(`a measuring program printed no number "${path.join('.')}"`);

@@ -12,7 +12,16 @@ export interface Scenario {
 }
 
 /** MB are 10^6 bytes. */
-export type Unit = 'µs' | 's' | 'MB' | 'MB/s' | 'M lines/s' | 'commands/s' | 'requests' | 'fds';
+export type Unit =
+  | 'µs'
+  | 's'
+  | 'MB'
+  | 'MB/s'
+  | 'M lines/s'
+  | 'commands/s'
+  | 'requests/s'
+  | 'requests'
+  | 'fds';
 
 /** A printed wish, never an assertion: a limit for the ratio or for the measured value in its unit. */
 export interface Target {
@@ -26,7 +35,7 @@ export interface Result {
   readonly scenario: string;
   readonly unit: Unit;
   readonly measured: readonly number[];
-  readonly baseline?: readonly number[];
+  readonly baseline?: readonly number[] | undefined;
   readonly target?: Target;
 }
 

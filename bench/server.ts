@@ -21,13 +21,21 @@ const SETTLE_WITHIN_MS = 3_000;
 const STOP_GRACE_MS = 5_000;
 const KEPT_STDERR_CHARACTERS = 2_000;
 
-/** Starts a server on a free port of 127.0.0.1 and resolves once GET /ping answers 200. */
+/** Starts the server to measure and resolves once it answers. */
 export async function startServer(
   environment: NodeJS.ProcessEnv,
   signal: AbortSignal,
 ): Promise<ServerUnderTest> {
+  return await startOnFreePort((port) => launch(port, environment), signal);
+}
+
+/** Starts a process that listens on a given port of 127.0.0.1; resolves once GET /ping answers 200. */
+export async function startOnFreePort(
+  launchOn: (port: number) => ChildProcess,
+  signal: AbortSignal,
+): Promise<ServerUnderTest> {
   const port = await findFreePort();
-  const server = new ServerUnderTest(launch(port, environment), port);
+  const server = new ServerUnderTest(launchOn(port), port);
   try {
     await server.waitUntilReady(signal);
     return server;

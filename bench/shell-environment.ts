@@ -15,6 +15,11 @@ export async function shellEnvironment(shell: Shell): Promise<ShellEnvironment> 
   return shell === 'bash' ? environmentWithBash() : await environmentWithoutBash();
 }
 
+/** An environment for a server that starts no commands. */
+export function plainEnvironment(): NodeJS.ProcessEnv {
+  return variablesWith(process.env['PATH'] ?? BASH_DIRECTORIES.join(':'));
+}
+
 const BASH_DIRECTORIES = ['/usr/bin', '/bin'];
 
 async function environmentWithBash(): Promise<ShellEnvironment> {

@@ -44,10 +44,16 @@ function formatRatio(ratio: number): string {
 }
 
 function formatQuantity(value: number, unit: Unit): string {
-  const fractionDigits = Math.abs(value) < 100 && !Number.isInteger(value) ? 2 : 0;
+  const fractionDigits = fractionDigitsOf(value);
   const figure = value.toLocaleString('en-US', {
     minimumFractionDigits: fractionDigits,
     maximumFractionDigits: fractionDigits,
   });
   return `${figure} ${unit}`;
+}
+
+/** About three significant ones. */
+function fractionDigitsOf(value: number): number {
+  if (Number.isInteger(value) || Math.abs(value) >= 100) return 0;
+  return Math.abs(value) < 1 ? 3 : 2;
 }

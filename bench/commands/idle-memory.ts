@@ -1,11 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { IDLE_AFTER_MS } from '../resident-memory.ts';
 import { repeat } from '../rounds.ts';
 import type { Result, RunSettings, Scenario } from '../scenario.ts';
 import { startServer } from '../server.ts';
 import { shellEnvironment } from '../shell-environment.ts';
-
-/** How long a started server is left alone before its memory counts as idle. */
-export const IDLE_AFTER_MS = 2_000;
 
 /** Resident memory of a server nobody has asked for anything yet. */
 export const idleMemory: Scenario = { name: 'idle RSS 2 s after start', run: measureIdleMemory };

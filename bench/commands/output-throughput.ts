@@ -1,6 +1,5 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { measureStream } from '../native-programs.ts';
+import { pipelineSeconds } from '../pipeline.ts';
 import { alternate, repeat } from '../rounds.ts';
 import type { Result, RunSettings, Scenario } from '../scenario.ts';
 import { startServer } from '../server.ts';
@@ -31,7 +30,7 @@ async function measureLongLines(settings: RunSettings): Promise<readonly Result[
   await streamSeconds(server.port, command, lines, signal); // not counted: the server's code is compiled meanwhile
   const { baseline, measured } = await alternate(
     rounds,
-    () => pipelineSeconds(`${command} | cat >/dev/null`, environment.variables, signal),
+    () => pipelineSeconds(`${command} | cat >/dev/null`, { environment: environment.variables, signal }),
     () => streamSeconds(server.port, command, lines, signal),
   );
   return [
@@ -76,14 +75,4 @@ async function streamSeconds(
     throw new Error(`expected ${lines} lines, got ${stdoutEvents} events and ${completeEvents} completions`);
   }
   return seconds;
-}
-
-async function pipelineSeconds(
-  pipeline: string,
-  environment: NodeJS.ProcessEnv,
-  signal: AbortSignal,
-): Promise<number> {
-  const startedMs = performance.now();
-  await promisify(execFile)('/bin/sh', ['-c', pipeline], { env: environment, signal });
-  return (performance.now() - startedMs) / 1000;
 }

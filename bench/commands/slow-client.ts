@@ -1,16 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { measureLatency, measureStream } from '../native-programs.ts';
+import { IDLE_AFTER_MS, watchResidentPeak } from '../resident-memory.ts';
 import { alternate } from '../rounds.ts';
 import type { Result, RunSettings, Scenario } from '../scenario.ts';
 import { startServer } from '../server.ts';
-import type { ServerUnderTest } from '../server.ts';
 import { shellEnvironment } from '../shell-environment.ts';
-import { IDLE_AFTER_MS } from './idle-memory.ts';
 import { longLines } from './long-lines.ts';
 
 const OUTPUT_BYTES = 400 * 1024 * 1024;
 const CLIENT_BYTES_PER_SECOND = 20_000_000;
-const MEMORY_POLL_MS = 50;
 
 /** A client which reads 20 MB/s of a fast command: the server's memory, and what a second client feels. */
 export const slowClient: Scenario = { name: 'slow client (20 MB/s)', run: measureSlowClient };
@@ -85,20 +83,4 @@ async function readSlowly(port: number, seconds: number, signal: AbortSignal): P
     maxSeconds: seconds,
     signal,
   });
-}
-
-interface ResidentPeakWatch extends Disposable {
-  peakBytes(): number;
-}
-
-function watchResidentPeak(server: ServerUnderTest): ResidentPeakWatch {
-  let peakBytes = server.memoryUsage().residentBytes;
-  const timer = setInterval(() => {
-    try {
-      peakBytes = Math.max(peakBytes, server.memoryUsage().residentBytes);
-    } catch {
-      clearInterval(timer); // the server has ended, which its clients report
-    }
-  }, MEMORY_POLL_MS);
-  return { peakBytes: () => peakBytes, [Symbol.dispose]: () => clearInterval(timer) };
 }

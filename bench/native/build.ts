@@ -19,6 +19,16 @@ const PROGRAM_SOURCES = {
     'percentile.c',
     'numeric-option.c',
   ],
+  'file-client': [
+    'file-client.c',
+    'fetch-mode.c',
+    'send-mode.c',
+    'http-exchange.c',
+    'http-request.c',
+    'http-response.c',
+    'loopback-socket.c',
+    'numeric-option.c',
+  ],
 };
 
 /** A measuring program written in C. */

@@ -3,9 +3,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 static bool connect_without_delay(int fd, int port)
@@ -29,6 +31,16 @@ int connect_loopback(int port)
     close(fd); /* the reason to report is the failed connect */
     errno = connect_errno;
     return -1;
+}
+
+bool limit_waiting(int fd, double seconds)
+{
+    struct timeval limit = {
+        .tv_sec = (time_t)seconds,
+        .tv_usec = (suseconds_t)(fmod(seconds, 1) * 1e6),
+    };
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) != 0) return false;
+    return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0;
 }
 
 bool send_all(int fd, const char *bytes, size_t length)

@@ -1,15 +1,18 @@
 import { listen } from '@pod-agent/daemon-kit/http/listen';
 import type { Logger } from '@pod-agent/daemon-kit/log';
+import { UserWorkers } from './as-user/user-workers.ts';
+import { FILE_WORKER_ARGUMENT } from './as-user/worker-command.ts';
 import { CommandRegistry } from './commands/command-registry.ts';
 import { CommandRunner } from './commands/command-runner.ts';
 import type { Config } from './config.ts';
 import { EventMemory } from './execution/event-memory.ts';
-import { FilePaths } from './filesystem/file-paths.ts';
-import { Staging, removeOrphans } from './filesystem/staging.ts';
+import { createFileServices } from './file-routes.ts';
+import type { FileSettings } from './file-routes.ts';
 import { accessCheck } from './http/access-token.ts';
 import { frontDoor } from './http/front-door.ts';
 import { ChildProcessLauncher } from './os/child-process-launcher.ts';
 import { BaseEnvironment } from './os/environment.ts';
+import { ownProgram } from './os/own-program.ts';
 import { PrivateDirectory, privateDirectoryCandidates } from './os/private-directory.ts';
 import { findShell } from './os/shell.ts';
 import { OutputSpace } from './output/output-space.ts';
@@ -25,17 +28,19 @@ export interface App extends AsyncDisposable {
   readonly port: number;
 }
 
-/** Builds everything and listens. Rejects with the system's error when the port cannot be bound. */
+/**
+ * Builds everything and listens. Rejects with the system's error when the port cannot be bound. `program` is how this
+ * program is started again, for file calls as another user.
+ */
 export async function startApp(
   config: Config,
   environment: Readonly<Record<string, string | undefined>>,
   log: Logger,
+  program: readonly string[] = ownProgram(),
 ): Promise<App> {
   await using stack = new AsyncDisposableStack();
-  const candidates = privateDirectoryCandidates(config.spoolDirectory || environment['TMPDIR']);
-  const directory = stack.use(new PrivateDirectory(candidates));
-  const sweep = removeOrphans(candidates);
-  stack.defer(() => sweep.then(() => undefined));
+  const directories = privateDirectoryCandidates(config.spoolDirectory || environment['TMPDIR']);
+  const directory = stack.use(new PrivateDirectory(directories));
   const space = new OutputSpace({
     directory,
     retainedBytes: config.outputRetentionBytes,
@@ -51,14 +56,18 @@ export async function startApp(
   });
   const shell = findShell(environment['PATH']);
   const runner = new CommandRunner(registry, launcher, new BaseEnvironment(environment, log), shell);
-  const paths = new FilePaths(environment, config.filesRoot || undefined);
-  const routes = execdRoutes({
-    registry,
-    runner,
-    eventMemory: new EventMemory(),
-    paths,
-    staging: new Staging(directory),
+  const fileSettings: FileSettings = { directories, ...(config.filesRoot ? { root: config.filesRoot } : {}) };
+  const files = createFileServices(fileSettings, environment);
+  files.staging.sweep();
+  const workers = new UserWorkers({
+    program: [...program, FILE_WORKER_ARGUMENT],
+    settings: [JSON.stringify(fileSettings)],
+    environment,
+    directories,
+    log,
   });
+  const commands = { registry, runner, eventMemory: new EventMemory() };
+  const routes = execdRoutes({ commands, files, workers });
   const listener = stack.use(
     await listen(
       { host: config.host, port: config.port, graceMs: CLOSE_GRACE_MS },
@@ -66,6 +75,8 @@ export async function startApp(
     ),
   );
   // Ended before the connections are waited for: their streams then come to their end.
+  stack.use(files);
+  stack.use(workers);
   stack.use(registry);
   stack.defer(() => listener.stopAccepting());
   const owned = stack.move();

@@ -1,7 +1,7 @@
 import { createLogger } from '@pod-agent/daemon-kit/log';
 import { maskedSecret } from '@pod-agent/daemon-kit/mask-secrets';
 import { hardDeadline, shutdownRequested } from '@pod-agent/daemon-kit/shutdown';
-import { startApp } from './app.ts';
+import { FILE_WORKER_ARGUMENT } from './as-user/worker-command.ts';
 import { OptionError, configHelp, readConfig } from './config.ts';
 import type { Config } from './config.ts';
 import { openLog } from './log-destination.ts';
@@ -15,6 +15,11 @@ const SHUTDOWN_DEADLINE_MS = 5_000;
 void main(process.argv.slice(2));
 
 async function main(argv: readonly string[]): Promise<void> {
+  if (argv[0] === FILE_WORKER_ARGUMENT) {
+    const { runFileWorker } = await import('./file-worker.ts');
+    await runFileWorker(argv.slice(1));
+    return;
+  }
   if (argv.some((argument) => ['--help', '-help', '-h'].includes(argument))) {
     process.stdout.write(configHelp());
     return;
@@ -51,6 +56,8 @@ async function serve(config: Config, withoutEffect: readonly string[]): Promise<
     void endWithFailure(destination);
   });
   try {
+    // Not above: a file worker does without.
+    const { startApp } = await import('./app.ts');
     await using app = await startApp(config, process.env, log);
     log.info('execd listening', { host: config.host || 'all interfaces', port: app.port });
     const signal = await stop;

@@ -119,13 +119,36 @@ function parsePart<T>(schema: ZodType<T>, value: unknown, part: string): T {
 function readQuery(request: IncomingMessage): Record<string, string | string[]> {
   const url = request.url ?? '';
   const start = url.indexOf('?');
-  const values: Record<string, string | string[]> = {};
+  // Without a prototype: `constructor` is a key like any other.
+  const values = Object.create(null) as Record<string, string | string[]>;
   if (start < 0) return values;
-  for (const [key, value] of new URLSearchParams(url.slice(start + 1))) {
+  for (const [key, value] of queryPairs(url.slice(start + 1))) {
     const earlier = values[key];
     if (earlier === undefined) values[key] = value;
     else if (Array.isArray(earlier)) earlier.push(value);
     else values[key] = [earlier, value];
   }
   return values;
+}
+
+/** A pair without anything to decode, or with valid escapes, needs no URLSearchParams, which cost 2 µs. */
+function queryPairs(query: string): Iterable<[string, string]> {
+  try {
+    return query.split('&').flatMap((pair) => decodePair(pair));
+  } catch {
+    // Escapes that are no UTF-8: replaced, as browsers do it.
+    return new URLSearchParams(query);
+  }
+}
+
+function decodePair(pair: string): [string, string][] {
+  if (pair === '') return [];
+  const equals = pair.indexOf('=');
+  if (equals < 0) return [[decode(pair), '']];
+  return [[decode(pair.slice(0, equals)), decode(pair.slice(equals + 1))]];
+}
+
+function decode(text: string): string {
+  const spaced = text.includes('+') ? text.replaceAll('+', ' ') : text;
+  return spaced.includes('%') ? decodeURIComponent(spaced) : spaced;
 }

@@ -25,7 +25,8 @@ type Details = Pick<TarMember, 'leadsTo' | 'size'>;
 /**
  * Writes what a walk visits as a tar archive, with names relative to the walk's root. Links are links, files with
  * several names are several files. A file keeps the size that it had when its turn came: what is missing then is zeros,
- * what is more is left out. What cannot be read is skipped and counted, as are sockets, pipes and devices.
+ * what is more is left out. What cannot be read is skipped and counted, as are sockets, pipes and devices, and what has
+ * a name that is not UTF-8.
  */
 export class ArchiveWriter implements WalkVisitor {
   readonly #output: BlockOutput;
@@ -52,6 +53,7 @@ export class ArchiveWriter implements WalkVisitor {
   visit(entry: WalkEntry): void | false | Promise<void | false> {
     const { name, relativePath, type } = entry;
     if (this.#filter.excludes(name, relativePath)) return false;
+    if (typeof entry.systemPath !== 'string') return this.#skip();
     this.#parents.length = Math.min(this.#parents.length, entry.depth - 1);
     if (type === 'directory') return this.#visitDirectory(entry);
     if (!this.#filter.includes(name, relativePath)) return;
@@ -68,6 +70,11 @@ export class ArchiveWriter implements WalkVisitor {
   async end(): Promise<void> {
     await this.#output.write(END_BLOCKS);
     await this.#output.end();
+  }
+
+  #skip(): false {
+    this.#skipped += 1;
+    return false;
   }
 
   #visitDirectory(entry: WalkEntry): void | Promise<void> {

@@ -16,7 +16,7 @@ import {
   invalidRequest,
 } from '../filesystem/file-failure.ts';
 import type { FilePaths } from '../filesystem/file-paths.ts';
-import { makeDirectories } from '../filesystem/made-directories.ts';
+import { makeDirectories } from '../os/make-directories.ts';
 import { applyAttributes, resolvePermission } from '../filesystem/permission.ts';
 import { removeTree } from '../filesystem/remove.ts';
 import { errorResponse } from '../http/error-schema.ts';
@@ -133,6 +133,7 @@ function removeRoute(paths: FilePaths): Route {
     },
     async handle({ query }) {
       for (const path of query.path) {
+        if (path === '') throw invalidRequest('path is empty');
         const target = paths.literal(path, 'link');
         if (target === (paths.root ?? '/') || target === '/') {
           throw invalidRequest(`refusing to remove ${target}`);

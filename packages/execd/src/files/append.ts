@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { promisify } from 'node:util';
 import { fileCalls } from '../filesystem/file-calls.ts';
 import { fileFailure, notRegular } from '../filesystem/file-failure.ts';
-import { makeDirectories } from '../filesystem/made-directories.ts';
+import { makeDirectories } from '../os/make-directories.ts';
 import { applyAttributes } from '../filesystem/permission.ts';
 import type { Attributes } from '../filesystem/permission.ts';
 import type { Staging } from '../filesystem/staging.ts';

@@ -5,7 +5,7 @@ import { ServiceError } from '@pod-agent/daemon-kit/service-error';
 import { copyTree } from '../filesystem/copy.ts';
 import { fileCalls } from '../filesystem/file-calls.ts';
 import { fileFailure } from '../filesystem/file-failure.ts';
-import { makeDirectories } from '../filesystem/made-directories.ts';
+import { makeDirectories } from '../os/make-directories.ts';
 import type { Staging } from '../filesystem/staging.ts';
 import { errorCode } from '../os/errno.ts';
 import { requireSource } from './move.ts';

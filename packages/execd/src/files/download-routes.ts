@@ -47,7 +47,7 @@ export function downloadRoute({ paths }: { readonly paths: FilePaths }): Route {
     async handle({ query: { path, offset = '', limit = '' }, request }) {
       const name = paths.literal(required(path, 'path'), 'target');
       const isLineMode = offset !== '' || limit !== '';
-      const file = await openFile(name);
+      const file = await openFile(name, (found) => invalidRequest(`path is a directory: ${found}`));
       try {
         if (!isLineMode) return fileReply(file, basename(name), request);
         if (request.headers.range !== undefined) throw exclusive();

@@ -5,11 +5,8 @@ const LINE_FEED = Buffer.from('\n');
 /** Carriage returns that were held back go out in pieces of this many bytes. */
 const RETURNS_BYTES = 64 * 1024;
 
-/** From this length on a native call for a line is quicker than a look at every byte. */
-const HOP_BYTES = 32;
-
-/** How many bytes are counted in one way before the lengths of the lines are looked at again. */
-const COUNT_BYTES = 4096;
+/** From this distance on a native call is quicker than a look at every byte. */
+const NEAR_BYTES = 8;
 
 /** Which lines of a file are wanted: at most `limit` of them from line `offset` on, the first being 1. */
 export interface LineWindow {
@@ -49,10 +46,10 @@ class LineCutter {
   }
 
   *cut(chunk: Buffer): Generator<Buffer> {
-    const skipped = findLines(chunk, 0, this.#linesToSkip);
+    const skipped = passLines(chunk, 0, this.#linesToSkip);
     this.#linesToSkip -= skipped.lines;
     if (this.#linesToSkip > 0) return;
-    const wanted = findLines(chunk, skipped.end, this.#linesLeft);
+    const wanted = passLines(chunk, skipped.end, this.#linesLeft);
     this.#linesLeft -= wanted.lines;
     if (wanted.end > skipped.end) yield* this.#strip(chunk.subarray(skipped.end, wanted.end));
   }
@@ -94,7 +91,7 @@ function withoutLineEndReturns(bytes: Buffer): { kept: Buffer; returns: number }
   let length = 0;
   let start = 0;
   for (;;) {
-    const found = bytes.indexOf(CR, start);
+    const found = findByte(bytes, CR, start);
     const end = found < 0 ? bytes.length : found;
     length += copyBytes(bytes, start, end, kept, length);
     if (found < 0) return { kept: kept.subarray(0, length), returns: 0 };
@@ -106,42 +103,28 @@ function withoutLineEndReturns(bytes: Buffer): { kept: Buffer; returns: number }
 }
 
 function copyBytes(from: Buffer, start: number, end: number, to: Buffer, at: number): number {
-  if (end - start >= HOP_BYTES) return from.copy(to, at, start, end);
+  if (end - start >= NEAR_BYTES) return from.copy(to, at, start, end);
   for (let index = start; index < end; index += 1) to[at + index - start] = from[index] ?? 0;
   return end - start;
 }
 
 /** Passes over up to `limit` lines from `start` on: how many end in the chunk, and where the last of them does. */
-function findLines(chunk: Buffer, start: number, limit: number): { lines: number; end: number } {
+function passLines(chunk: Buffer, start: number, limit: number): { lines: number; end: number } {
   if (limit === Infinity) return { lines: 0, end: chunk.length };
   let lines = 0;
   let end = start;
-  while (lines < limit && end < chunk.length) {
-    const block = chunk.subarray(end, end + COUNT_BYTES);
-    const lineLength = block.indexOf(LF);
-    const isShort = lineLength >= 0 && lineLength < HOP_BYTES;
-    const counted = (isShort ? countShortLines : countLongLines)(block, limit - lines);
-    lines += counted.lines;
-    end += counted.end;
+  while (lines < limit) {
+    const found = findByte(chunk, LF, end);
+    if (found < 0) return { lines, end: chunk.length };
+    lines += 1;
+    end = found + 1;
   }
   return { lines, end };
 }
 
-function countShortLines(block: Buffer, limit: number): { lines: number; end: number } {
-  let lines = 0;
-  for (let index = 0; index < block.length; index += 1) {
-    if (block[index] !== LF) continue;
-    lines += 1;
-    if (lines === limit) return { lines, end: index + 1 };
-  }
-  return { lines, end: block.length };
-}
-
-function countLongLines(block: Buffer, limit: number): { lines: number; end: number } {
-  let lines = 0;
-  for (let at = block.indexOf(LF); at >= 0; at = block.indexOf(LF, at + 1)) {
-    lines += 1;
-    if (lines === limit) return { lines, end: at + 1 };
-  }
-  return { lines, end: block.length };
+/** As indexOf, which costs more than a look at a few bytes when what is wanted is near. */
+function findByte(bytes: Buffer, wanted: number, start: number): number {
+  const near = Math.min(start + NEAR_BYTES, bytes.length);
+  for (let index = start; index < near; index += 1) if (bytes[index] === wanted) return index;
+  return bytes.indexOf(wanted, near);
 }

@@ -4,7 +4,7 @@ import { ServiceError } from '@pod-agent/daemon-kit/service-error';
 import { copyTree } from '../filesystem/copy.ts';
 import { fileCalls } from '../filesystem/file-calls.ts';
 import { failureText, fileFailure, fileNotFound } from '../filesystem/file-failure.ts';
-import { makeDirectories } from '../filesystem/made-directories.ts';
+import { makeDirectories } from '../os/make-directories.ts';
 import { removeTree } from '../filesystem/remove.ts';
 import type { Staging } from '../filesystem/staging.ts';
 import { errorCode } from '../os/errno.ts';
@@ -49,9 +49,9 @@ async function exists(path: string): Promise<boolean> {
   try {
     await lstat(path);
     return true;
-  } catch (error) {
-    // ENOTDIR and the like are found again, and told, by the move itself.
-    return errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR';
+  } catch {
+    // Anything else is found again, and told, by the move itself.
+    return false;
   }
 }
 

@@ -1,4 +1,3 @@
-import { constants } from 'node:fs';
 import fs from 'node:fs';
 import type { Stats } from 'node:fs';
 import { fileCalls } from '../filesystem/file-calls.ts';
@@ -7,6 +6,7 @@ import {
   fileFailure,
   fileNotFound,
   invalidRequest,
+  loopFailure,
   notRegular,
 } from '../filesystem/file-failure.ts';
 import { errorCode } from '../os/errno.ts';
@@ -27,21 +27,24 @@ export class OpenFile implements Disposable {
 }
 
 /**
- * Opens a file to read it, links followed. Throws 404 when it is missing and 400 when it is no regular file; never waits
- * for the other end of a pipe.
+ * Opens a file to read it, links followed. Throws 404 when it is missing and 400 when it is no regular file, but what
+ * `isDirectory` makes of a directory; never waits for the other end of a pipe.
  */
-export async function openFile(path: string): Promise<OpenFile> {
+export async function openFile(
+  path: string,
+  isDirectory: (path: string, stats: Stats) => Error = notRegular,
+): Promise<OpenFile> {
   const calls = fileCalls();
   let descriptor: number;
   try {
-    descriptor = await calls.open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    descriptor = await calls.open(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
   } catch (error) {
     throw openFailure(error, path);
   }
   const stats = await calls.fstat(descriptor);
   if (stats.isFile()) return new OpenFile(descriptor, stats);
   await calls.close(descriptor);
-  throw stats.isDirectory() ? invalidRequest(`path is a directory: ${path}`) : notRegular(path, stats);
+  throw stats.isDirectory() ? isDirectory(path, stats) : notRegular(path, stats);
 }
 
 function openFailure(error: unknown, path: string): Error {
@@ -50,5 +53,5 @@ function openFailure(error: unknown, path: string): Error {
     return fileNotFound(`file not found. file not found: ${path}: ${failureText(error)}`);
   // What open(2) has for a socket.
   if (code === 'ENXIO') return invalidRequest(`not a regular file: ${path}`);
-  return fileFailure(error, 'error accessing file');
+  return fileFailure(loopFailure(error, path), 'error accessing file');
 }

@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { ServiceError } from '@pod-agent/daemon-kit/service-error';
 import { fileCalls } from '../filesystem/file-calls.ts';
 import { fileFailure, invalidRequest } from '../filesystem/file-failure.ts';
-import { makeDirectories } from '../filesystem/made-directories.ts';
+import { makeDirectories } from '../os/make-directories.ts';
 import { StagedBatch } from '../filesystem/staged-batch.ts';
 import type { StagingTarget } from '../filesystem/staged-batch.ts';
 import { STAGED_PREFIX, StagedFile } from '../filesystem/staged-file.ts';

@@ -1,3 +1,4 @@
+import { realpath } from 'node:fs/promises';
 import { fileFailure, invalidRequest } from '../filesystem/file-failure.ts';
 import { UNCHANGED } from '../filesystem/permission.ts';
 import { StagedBatch } from '../filesystem/staged-batch.ts';
@@ -26,7 +27,7 @@ export async function replaceIn(
   const results = new Map<string, string>();
   await using batch = new StagedBatch(staging);
   for (const [path, edit] of Object.entries(edits)) {
-    const target = resolve(path);
+    const target = await followed(resolve(path));
     const replacement = new TextReplacement(edit.old, edit.new);
     try {
       const staged = await replaceOne(target, results.get(target) ?? target, replacement, batch);
@@ -42,6 +43,11 @@ export async function replaceIn(
     throw fileFailure(error, 'error replacing content');
   }
   return counts;
+}
+
+/** Two names of one file are one file. */
+async function followed(path: string): Promise<string> {
+  return await realpath(path).catch(() => path);
 }
 
 async function replaceOne(

@@ -10,13 +10,14 @@ export const pathsQuery = z.object({
 export const infoAnswer = z.record(z.string(), fileInfoSchema);
 
 /** Body of POST /files/mv (contract §7.3). */
-export const moveRequest = z
-  .array(anyCase(z.object({ src: orZero(z.string(), ''), dest: orZero(z.string(), '') })))
-  .meta({ id: 'MoveRequest' });
+export const moveRequest = orZero(
+  z.array(anyCase(z.object({ src: orZero(z.string(), ''), dest: orZero(z.string(), '') }))),
+  [],
+).meta({ id: 'MoveRequest' });
 
 /** Body of POST /files/copy. */
-export const copyRequest = z
-  .array(
+export const copyRequest = orZero(
+  z.array(
     anyCase(
       z.object({
         src: orZero(z.string(), ''),
@@ -24,8 +25,9 @@ export const copyRequest = z
         overwrite: orZero(z.boolean(), false).describe('replace an existing file'),
       }),
     ),
-  )
-  .meta({ id: 'CopyRequest' });
+  ),
+  [],
+).meta({ id: 'CopyRequest' });
 
 /** Body of POST /files/permissions (contract §7.4). */
 export const permissionsRequest = orZero(z.record(z.string(), permissionSchema), {}).meta({

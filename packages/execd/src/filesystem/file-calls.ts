@@ -11,8 +11,8 @@ type Awaitable<T> = T | Promise<T>;
  * exist; everything else that fails is thrown as the system's error. Whoever opens a descriptor closes it.
  */
 export interface FileCalls {
-  lstat(path: string): Awaitable<Stats | undefined>;
-  stat(path: string): Awaitable<Stats | undefined>;
+  lstat(path: string | Buffer): Awaitable<Stats | undefined>;
+  stat(path: string | Buffer): Awaitable<Stats | undefined>;
   readdir(path: string): Awaitable<Dirent[]>;
   open(path: string, flags: number, mode?: number): Awaitable<number>;
   fstat(descriptor: number): Awaitable<Stats>;
@@ -34,10 +34,9 @@ export interface FileCalls {
   /** Of a symbolic link itself, as lutimes. */
   lchown(path: string, uid: number, gid: number): Awaitable<void>;
   lutimes(path: string, accessed: number, modified: number): Awaitable<void>;
-  unlink(path: string): Awaitable<void>;
-  rmdir(path: string): Awaitable<void>;
-  /** With all missing parents; gives the first directory that had to be made. */
-  mkdirs(path: string): Awaitable<string | undefined>;
+  unlink(path: string | Buffer): Awaitable<void>;
+  rmdir(path: string | Buffer): Awaitable<void>;
+  mkdir(path: string): Awaitable<void>;
   /** The magic number that statfs(2) gives. */
   fileSystemType(path: string): Awaitable<number>;
 }
@@ -82,7 +81,7 @@ const immediate: FileCalls = {
   lutimes: fs.lutimesSync,
   unlink: fs.unlinkSync,
   rmdir: fs.rmdirSync,
-  mkdirs: (path) => fs.mkdirSync(path, { recursive: true }),
+  mkdir: (path) => fs.mkdirSync(path),
   fileSystemType: (path) => fs.statfsSync(path).type,
 };
 
@@ -116,7 +115,7 @@ const pooled: FileCalls = {
   lutimes: fs.promises.lutimes,
   unlink: fs.promises.unlink,
   rmdir: (path) => fs.promises.rmdir(path),
-  mkdirs: (path) => fs.promises.mkdir(path, { recursive: true }),
+  mkdir: (path) => fs.promises.mkdir(path),
   fileSystemType: async (path) => (await fs.promises.statfs(path)).type,
 };
 

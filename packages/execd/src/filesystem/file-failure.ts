@@ -12,12 +12,11 @@ const ANSWERS: Readonly<Record<string, readonly [ServiceErrorKind, ErrorCode]>> 
   EDQUOT: ['insufficient-storage', 'DISK_FULL'],
   EFBIG: ['insufficient-storage', 'DISK_FULL'],
   ENAMETOOLONG: ['invalid-argument', 'NAME_TOO_LONG'],
-  ELOOP: ['invalid-argument', 'INVALID_REQUEST_BODY'],
 };
 
 /**
- * The request failure for a system error: missing 404, not permitted or read-only 403, full 507, too long or a loop of
- * links 400, anything else 500. A ServiceError passes through. The message is
+ * The request failure for a system error: missing 404, not permitted or read-only 403, full 507, too long 400,
+ * anything else 500. A ServiceError passes through. The message is
  * `context`, a colon unless it ends with a full stop, and the system's words.
  */
 export function fileFailure(error: unknown, context: string): ServiceError {
@@ -64,6 +63,17 @@ export function notRegular(path: string, stats: Stats): ServiceError {
   if (stats.isDirectory())
     return new ServiceError('internal', 'RUNTIME_ERROR', `open ${path}: is a directory`);
   return invalidRequest(`not a regular file: ${path}`);
+}
+
+/** 500 `RUNTIME_ERROR`: a file stands where a directory is needed. */
+export function notADirectory(path: string): ServiceError {
+  return new ServiceError('internal', 'RUNTIME_ERROR', `mkdir ${path}: not a directory`);
+}
+
+/** 400 for a link that leads back to itself; anything else as it is. */
+export function loopFailure(error: unknown, path: string): unknown {
+  if (errorCode(error) !== 'ELOOP') return error;
+  return invalidRequest(`too many levels of symbolic links: ${path}`, error);
 }
 
 /** 400 `INVALID_REQUEST_BODY`. */

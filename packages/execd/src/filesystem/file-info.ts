@@ -9,6 +9,12 @@ export interface OwnerNames {
   groupName(gid: number): string;
 }
 
+/** Finds the names of ids, decimal digits for an id that has none. */
+export interface OwnerNames {
+  userName(uid: number): string;
+  groupName(gid: number): string;
+}
+
 /** The info of what was looked at, under this path. */
 export function fileInfo(path: string, stats: Stats, names: OwnerNames = { userName, groupName }): FileInfo {
   return {

@@ -2,7 +2,7 @@ import { realpathSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { ServiceError } from '@pod-agent/daemon-kit/service-error';
 import { expandPath } from '../os/path-expansion.ts';
-import { fileFailure, invalidRequest } from './file-failure.ts';
+import { fileFailure, invalidRequest, loopFailure } from './file-failure.ts';
 import { realEntry, realTarget } from './links.ts';
 
 /** A path that goes up somewhere. */
@@ -60,6 +60,7 @@ export class FilePaths {
   }
 
   #admit(path: string, use: LinkUse): string {
+    checkLength(path);
     if (this.root === undefined) return path;
     const real = resolveLinks(path, use);
     if (this.contains(real)) return real;
@@ -71,10 +72,27 @@ export class FilePaths {
   }
 }
 
+/** The longest name and the longest path that the system takes, bytes. */
+const NAME_BYTES = 255;
+const PATH_BYTES = 4_095;
+/** The most that one UTF-16 unit takes in UTF-8. */
+const UNIT_BYTES = 3;
+
+/** The system would say of a long name below a missing directory that it is missing. */
+function checkLength(path: string): void {
+  if (path.length <= NAME_BYTES / UNIT_BYTES) return;
+  const isLong =
+    Buffer.byteLength(path) > PATH_BYTES ||
+    path
+      .split('/')
+      .some((name) => name.length > NAME_BYTES / UNIT_BYTES && Buffer.byteLength(name) > NAME_BYTES);
+  if (isLong) throw new ServiceError('invalid-argument', 'NAME_TOO_LONG', `file name too long: ${path}`);
+}
+
 function resolveLinks(path: string, use: LinkUse): string {
   try {
     return use === 'target' ? realTarget(path) : realEntry(path);
   } catch (error) {
-    throw fileFailure(error, 'error accessing file');
+    throw fileFailure(loopFailure(error, path), 'error accessing file');
   }
 }

@@ -201,7 +201,7 @@ class Subject {
       const isListed = ranges.some(([first, last]) => first <= codePoint && codePoint <= last);
       if (isListed !== negated) starts.add(at);
     }
-    return { length, starts: this.#torn ? starts.removeAll(this.#torn) : starts };
+    return { length, starts };
   }
 
   #findTorn(): PositionSet | undefined {

@@ -1,9 +1,9 @@
 /** Longer patterns are refused, UTF-16 units. */
-export const MAX_PATTERN_LENGTH = 1000;
+const MAX_PATTERN_LENGTH = 1000;
 /** Braces, negations and parentheses in each other. */
-export const MAX_NESTING = 20;
+const MAX_NESTING = 20;
 /** Each one may have to be tried at every position of a name. */
-export const MAX_NEGATIONS = 10;
+const MAX_NEGATIONS = 10;
 
 /** The pattern cannot be used: its syntax is wrong, or it goes over a limit that the message names. */
 export class GlobError extends Error {
@@ -15,7 +15,7 @@ export class GlobError extends Error {
 }
 
 /** First and last code point. */
-export type CodePointRange = readonly [number, number];
+type CodePointRange = readonly [number, number];
 
 /** One piece of a pattern. None but a literal, `globstar` and `directories` ever matches a `/`. */
 export type GlobNode =

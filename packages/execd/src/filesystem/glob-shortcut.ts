@@ -85,6 +85,6 @@ function directoriesTest(behind: GlobSequence): TextTest | undefined {
   if (path !== undefined) return (text) => text === path || text.endsWith(`/${path}`);
   const [wildcard, ...last] = behind;
   const suffix = literalText(last);
-  if (!isStar(wildcard) || suffix === undefined || suffix.includes('/')) return undefined;
+  if (!isStar(wildcard) || suffix === undefined) return undefined;
   return (text) => text.endsWith(suffix);
 }

@@ -12,24 +12,25 @@ export { GlobError } from './glob-pattern.ts';
  */
 export interface Glob {
   /** Whether a base name matches; the pattern is taken as it is written, so one that needs a `/` matches none. */
-  matchesName(name: string): boolean;
+  readonly matchesName: (name: string) => boolean;
   /**
    * Whether a path relative to the root of a search matches, its segments separated by `/`. A leading `/` or `./` of the
    * pattern stands for that root.
    */
-  matchesPath(relativePath: string): boolean;
+  readonly matchesPath: (relativePath: string) => boolean;
 }
 
 /**
  * Compiles a pattern: `*`, `?`, `[a-z]`, `[^x]`, `[!x]`, `{a,b}`, `\` before a character that stands for itself (contract
  * §7.5), and
  * - `**` as a whole segment of a path: any number of directories, none too, when segments follow; everything below when
- *   it is the last, as in `a/**`. As part of a segment, and in a name, it is `*`.
+ *   it is the last, as in `a/**`. As part of a segment, and in a name, it is `*`. The slash may stand behind braces that
+ *   end with `**`, but not in braces that follow one.
  * - `!(a|b)`: whatever neither `a` nor `b` matches as a whole, within a segment, the empty text included; what stands
  *   around it is matched too, as with extglob in bash. A `!` that begins no `!(...)` is an error.
  *
- * Throws GlobError for bad syntax, and for a pattern over its limits of length, nesting or number of negations. Time to
- * match is bounded for every pattern: see matchesSequence.
+ * Throws GlobError for bad syntax, and for more than 1,000 characters, 20 brackets in each other or 10 negations. Hostile
+ * patterns do no harm: matchesSequence says how the time to match grows.
  */
 export function compileGlob(pattern: string): Glob {
   const matchesName = textTest(parsePattern(pattern));

@@ -1,16 +1,16 @@
 import fs from 'node:fs';
 import type { Stats } from 'node:fs';
 import { dirname } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { errorCode } from '../os/errno.ts';
 import { fileCalls } from './file-calls.ts';
 import type { FileCalls } from './file-calls.ts';
-import { fileExists, notRegular } from './file-failure.ts';
+import { fileExists, loopFailure, notADirectory, notRegular } from './file-failure.ts';
 import { realTarget } from './links.ts';
-import { makeDirectories } from './made-directories.ts';
-import { UNCHANGED, applyAttributes } from './permission.ts';
+import { makeDirectories } from '../os/make-directories.ts';
+import { UNCHANGED } from './permission.ts';
 import type { Attributes } from './permission.ts';
+import { isWritable, linkNew, syncDirectory, writeInPlace } from './placement.ts';
 import { StagedFile, stagedName } from './staged-file.ts';
 import type { Staging } from './staging.ts';
 import { TimeSlice } from './time-slice.ts';
@@ -36,7 +36,10 @@ export interface StagingTarget {
   readonly newMode?: number;
   /** Refuse with 412 when there is something already. */
   readonly createOnly?: boolean;
-  /** Take the place of whatever is there but a directory, a symbolic link too, and keep nothing of it. */
+  /**
+   * Take the place of whatever is there but a directory, a symbolic link too, and keep nothing of it. The caller sees to
+   * it that nothing of the batch goes below.
+   */
   readonly replaces?: boolean;
 }
 
@@ -77,8 +80,8 @@ interface StagingDirectory {
  * Files that appear together or not at all. Each is written to a temporary file beside its target and gets mode, owner
  * and fsync there; `commit` renames all, in order, and syncs each directory once. Disposing a batch that was not
  * committed removes everything that it made. A target keeps mode and owner unless its attributes say otherwise; a new
- * one has 0777 without the umask (contract §7.7) unless told otherwise. A reader of a target sees the old or the new content, never a part.
- * Rejects with the system's errors, and with ServiceErrors for targets that are no regular files.
+ * one has 0777 without the umask (contract §7.7) unless told otherwise. A reader of a target sees the old or the new
+ * content, never a part. Rejects with the system's errors, and with ServiceErrors for targets that are no regular files.
  */
 export class StagedBatch implements AsyncDisposable {
   readonly #calls: FileCalls = fileCalls();
@@ -88,6 +91,7 @@ export class StagedBatch implements AsyncDisposable {
   readonly #prefix = `${stagedName()}-`;
   readonly #waiting: Waiting[] = [];
   #placed = 0;
+  readonly #targets = new Set<string>();
   readonly #directories = new Map<string, StagingDirectory>();
   /** Made for this batch, parents first. */
   readonly #made: string[] = [];
@@ -111,6 +115,7 @@ export class StagedBatch implements AsyncDisposable {
     const file = await this.#create(directory, mode, existing && target.path);
     const isBeside = dirname(file.path) === directory.path;
     this.#wait(target, { kind: 'file', directory: isBeside ? directory : undefined, file });
+    if (!wanted.replaces) this.#targets.add(target.path);
     if (isBeside) await this.#setAttributes(file, target.attributes, existing);
     const pause = this.#slice.pause();
     if (pause) await pause;
@@ -173,6 +178,7 @@ export class StagedBatch implements AsyncDisposable {
   ): Promise<StagingDirectory> {
     const known = this.#directories.get(path);
     if (known) return known;
+    this.#refuseBelowFile(path);
     const made = await makeDirectories(path, this.#calls);
     this.#made.push(...made);
     for (const parent of made) {
@@ -209,6 +215,13 @@ export class StagedBatch implements AsyncDisposable {
     if (this.#isCommitted) return;
     // What somebody else has put something into stays.
     for (const path of this.#made.toReversed()) await fs.promises.rmdir(path).catch(() => undefined);
+  }
+
+  /** What will be a file cannot be a directory too: better now than in the middle of the commit. */
+  #refuseBelowFile(directory: string): void {
+    for (let parent = directory; parent !== '/'; parent = dirname(parent)) {
+      if (this.#targets.has(parent)) throw notADirectory(parent);
+    }
   }
 
   #wait(
@@ -264,7 +277,7 @@ export class StagedBatch implements AsyncDisposable {
   /** The target with its links followed, and what stands there. */
   async #inspect(target: StagingTarget): Promise<{ target: StagingTarget; existing: Stats | undefined }> {
     const found = await this.#calls.lstat(target.path);
-    const path = found?.isSymbolicLink() ? realTarget(target.path) : target.path;
+    const path = found?.isSymbolicLink() ? followLinks(target.path) : target.path;
     const existing = path === target.path ? found : await this.#calls.lstat(path);
     if (existing && target.createOnly) throw fileExists(target.path);
     if (existing && !existing.isFile()) throw notRegular(target.path, existing);
@@ -319,7 +332,7 @@ export class StagedBatch implements AsyncDisposable {
     if (directory === undefined) {
       await writeInPlace(staged, waiting);
     } else if (createOnly) {
-      await this.#linkNew(staged, path);
+      await linkNew(staged, path, this.#calls);
     } else if (kind === 'symlink') {
       await this.#calls.rename(staged, path);
       return;
@@ -329,14 +342,6 @@ export class StagedBatch implements AsyncDisposable {
       if (kind === 'file' || !(await this.#calls.lstat(staged))) return;
     }
     await this.#calls.unlink(staged);
-  }
-
-  async #linkNew(staged: string, path: string): Promise<void> {
-    try {
-      await this.#calls.link(staged, path);
-    } catch (error) {
-      throw errorCode(error) === 'EEXIST' ? fileExists(path) : error;
-    }
   }
 
   async #renameOver(staged: string, waiting: Waiting): Promise<void> {
@@ -351,33 +356,10 @@ export class StagedBatch implements AsyncDisposable {
   }
 }
 
-/** Copies the bytes into the existing file. A reader may see a part of them. */
-async function writeInPlace(
-  from: string,
-  { path, attributes }: Pick<Waiting, 'path' | 'attributes'>,
-): Promise<void> {
-  await pipeline(fs.createReadStream(from), fs.createWriteStream(path, { flags: 'r+', flush: true }));
-  await fs.promises.truncate(path, (await fs.promises.stat(from)).size);
-
-  await applyAttributes(path, attributes);
-}
-
-function isWritable(path: string): boolean {
+function followLinks(path: string): string {
   try {
-    fs.accessSync(path, fs.constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Makes renames last: fsync(2) of a file says nothing about its entry in the directory. */
-async function syncDirectory(path: string): Promise<void> {
-  try {
-    await using handle = await fs.promises.open(path);
-    await handle.sync();
+    return realTarget(path);
   } catch (error) {
-    // Some file systems cannot sync a directory, and one without read permission cannot be opened.
-    if (!['EINVAL', 'EACCES'].includes(errorCode(error) ?? '')) throw error;
+    throw loopFailure(error, path);
   }
 }

@@ -26,14 +26,27 @@ const FORMAT_AND_OTHERS = fs.constants.S_IFMT | 0o077;
  * be. It keeps a journal of the directories that have temporary files, so that the next daemon removes those of one that
  * was killed.
  */
-export class Staging {
+export class Staging implements AsyncDisposable {
   readonly #directory: PrivateDirectory;
+  readonly #candidates: readonly string[];
+  #sweep: Promise<number> | undefined;
   /** Noted since the journal was last empty. */
   readonly #noted = new Set<string>();
   #users = 0;
 
-  constructor(directory: PrivateDirectory) {
+  /** `candidates` are the places where a daemon's private directory may stand. */
+  constructor(directory: PrivateDirectory, candidates: readonly string[]) {
     this.#directory = directory;
+    this.#candidates = candidates;
+  }
+
+  /** Removes in the background, once, what killed daemons of this user left; at the latest before the first file. */
+  sweep(): void {
+    this.#sweep ??= removeOrphans(this.#candidates);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#sweep;
   }
 
   /** The private directory, which exists. Rejects when there is no place for one. */
@@ -54,6 +67,7 @@ export class Staging {
   /** Called before the first temporary file is created in a directory. Best effort: staging works without a journal. */
   async note(path: string): Promise<void> {
     if (this.#noted.has(path)) return;
+    this.sweep();
     try {
       const journal = join(await this.ensure(), JOURNAL);
       const line = `${JSON.stringify(path)}\n`;

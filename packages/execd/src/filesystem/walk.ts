@@ -1,6 +1,7 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import type { Dirent, Stats } from 'node:fs';
-import { realpath } from 'node:fs/promises';
+import { isUtf8 } from 'node:buffer';
+import { readdir, realpath } from 'node:fs/promises';
 import { errorCode } from '../os/errno.ts';
 import { fileCalls } from './file-calls.ts';
 import type { FileCalls } from './file-calls.ts';
@@ -13,6 +14,19 @@ export type FileType = 'file' | 'directory' | 'symlink' | 'other';
  * to 255.
  */
 const LONG_PATH_BYTES = 3_500;
+/** The most that one UTF-16 unit takes in UTF-8. */
+const UNIT_BYTES = 3;
+
+/** What stands for bytes that are no UTF-8. */
+const REPLACEMENT = '\uFFFD';
+
+/** A name in a directory; one that is no UTF-8 has its bytes too. */
+interface Found extends Pick<Dirent, 'name' | 'isFile' | 'isDirectory' | 'isSymbolicLink'> {
+  readonly bytes?: Buffer;
+}
+
+/** A few links can make endlessly many paths: what is beyond this many directories counts as skipped. */
+const FOLLOWED_DIRECTORIES = 100_000;
 
 export interface WalkOptions {
   /** How many levels below the root are visited; all when missing. */
@@ -21,16 +35,19 @@ export interface WalkOptions {
   readonly hidden?: boolean;
   /**
    * Asked for each symbolic link, with the real path of what it leads to: true to take the target in its place and to
-   * enter it when it is a directory. Without it links are links.
+   * enter it when it is a directory, but never from below itself. Without it links are links.
    */
   readonly follow?: (realPath: string) => boolean;
   /** Ends the walk early, with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
+/** `false`: the directory is not entered. `'stop'`: the walk ends here, as if nothing followed. */
+export type VisitResult = void | false | 'stop';
+
 export interface WalkVisitor {
-  /** Every entry below the root, a directory before what it holds. False: the directory is not entered. */
-  visit(entry: WalkEntry): void | false | Promise<void | false>;
+  /** Every entry below the root, a directory before what it holds. */
+  visit(entry: WalkEntry): VisitResult | Promise<VisitResult>;
   /** A directory that was entered and is done; the root is the last one. */
   leave?(directory: WalkedDirectory): void | Promise<void>;
   /** A directory below the root that was visited and could not be read. */
@@ -52,7 +69,7 @@ export interface WalkedDirectory {
   /** Stands for the same directory in system calls, however long `path` is; valid until the directory was left. */
   readonly accessPath: string;
   /** Its entry in its parent, which is accessible until it was left: what rmdir(2) wants. */
-  readonly entryPath: string;
+  readonly entryPath: string | Buffer;
   /** The root's is 0. */
   readonly depth: number;
 }
@@ -62,11 +79,13 @@ export class WalkEntry {
   readonly name: string;
   readonly type: FileType;
   readonly directory: WalkedDirectory;
+  readonly #bytes: Buffer | undefined;
 
-  constructor(name: string, type: FileType, directory: WalkedDirectory) {
-    this.name = name;
+  constructor(found: Found, type: FileType, directory: WalkedDirectory) {
+    this.name = found.name;
     this.type = type;
     this.directory = directory;
+    this.#bytes = found.bytes;
   }
 
   /** As it is shown. */
@@ -78,9 +97,15 @@ export class WalkEntry {
     return this.directory.depth === 0 ? this.name : `${this.directory.relativePath}/${this.name}`;
   }
 
-  /** For system calls, until its directory was left. */
+  /** For system calls, until its directory was left. What has a name that is no UTF-8 is not found by it. */
   get accessPath(): string {
     return below(this.directory.accessPath, this.name);
+  }
+
+  /** As accessPath, for names of any bytes. */
+  get systemPath(): string | Buffer {
+    if (this.#bytes === undefined) return this.accessPath;
+    return Buffer.concat([Buffer.from(below(this.directory.accessPath, '')), this.#bytes]);
   }
 
   /** 1 for what stands in the root. */
@@ -109,11 +134,11 @@ export async function walk(
 
 interface Frame {
   readonly directory: WalkedDirectory;
-  readonly entries: readonly Dirent[];
+  readonly entries: readonly Found[];
   next: number;
   /** Held while the directory is accessed through it. */
   readonly descriptor: number | undefined;
-  /** `dev:ino`, where links are followed: a directory is not entered from below itself. */
+  /** `dev:ino`, where links are followed. */
   readonly identity: string | undefined;
 }
 
@@ -123,7 +148,10 @@ class Walker {
   readonly #calls: FileCalls = fileCalls();
   readonly #stack: Frame[] = [];
   readonly #slice = new TimeSlice();
+  /** Directories, where links are followed. */
+  #entered = 0;
   #skipped = 0;
+  #isStopped = false;
 
   constructor(visitor: WalkVisitor, options: WalkOptions) {
     this.#visitor = visitor;
@@ -133,7 +161,7 @@ class Walker {
   async run(root: string): Promise<WalkSummary> {
     if (this.#options.depth === 0) return { skipped: 0 };
     await this.#enter({ path: root, relativePath: '', accessPath: root, entryPath: root, depth: 0 });
-    for (let frame = this.#stack.at(-1); frame; frame = this.#stack.at(-1)) {
+    for (let frame = this.#stack.at(-1); frame && !this.#isStopped; frame = this.#stack.at(-1)) {
       const entry = frame.entries[frame.next];
       frame.next += 1;
       if (entry === undefined) await this.#leave(frame);
@@ -152,29 +180,29 @@ class Walker {
   }
 
   /** A promise only where there is something to wait for: most entries are files that the visitor passes over. */
-  #visitEntry(found: Dirent, directory: WalkedDirectory): Promise<void> | undefined {
+  #visitEntry(found: Found, directory: WalkedDirectory): Promise<void> | undefined {
     if (found.isSymbolicLink() && this.#options.follow) return this.#visitTarget(found, directory);
-    const entry = new WalkEntry(found.name, typeOf(found), directory);
+    const entry = new WalkEntry(found, typeOf(found), directory);
     const visited = this.#visitor.visit(entry);
-    if (entry.type !== 'directory')
-      return visited instanceof Promise ? visited.then(() => undefined) : undefined;
-    return this.#enterUnless(visited, entry);
+    if (visited === undefined && entry.type !== 'directory') return undefined;
+    return this.#goOn(visited, entry);
   }
 
-  async #visitTarget(found: Dirent, directory: WalkedDirectory): Promise<void> {
-    const link = new WalkEntry(found.name, 'symlink', directory);
+  async #visitTarget(found: Found, directory: WalkedDirectory): Promise<void> {
+    const link = new WalkEntry(found, 'symlink', directory);
     const target = await this.#followed(link);
-    const entry = target === undefined ? link : new WalkEntry(found.name, typeOf(target), directory);
-    const visited = await this.#visitor.visit(entry);
-    if (entry.type === 'directory') await this.#enterUnless(visited, entry);
+    const entry = target === undefined ? link : new WalkEntry(found, typeOf(target), directory);
+    await this.#goOn(this.#visitor.visit(entry), entry);
   }
 
-  async #enterUnless(visited: void | false | Promise<void | false>, entry: WalkEntry): Promise<void> {
-    const wanted = (visited instanceof Promise ? await visited : visited) !== false;
-    if (!wanted || entry.depth >= (this.#options.depth ?? Infinity)) return;
-    const { path, relativePath, accessPath, depth } = entry;
+  async #goOn(visited: VisitResult | Promise<VisitResult>, entry: WalkEntry): Promise<void> {
+    const result = visited instanceof Promise ? await visited : visited;
+    if (result === 'stop') this.#isStopped = true;
+    const isWanted = entry.type === 'directory' && result === undefined;
+    if (!isWanted || entry.depth >= (this.#options.depth ?? Infinity)) return;
+    const { path, relativePath, accessPath, systemPath, depth } = entry;
     try {
-      await this.#enter({ path, relativePath, accessPath, entryPath: accessPath, depth });
+      await this.#enter({ path, relativePath, accessPath, entryPath: systemPath, depth });
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return;
       this.#skipped += 1;
@@ -183,15 +211,18 @@ class Walker {
   }
 
   async #enter(directory: WalkedDirectory): Promise<void> {
-    const isLong = directory.accessPath.length > LONG_PATH_BYTES / 4 && isTooLong(directory.accessPath);
-    const descriptor = isLong ? openDirectory(directory.accessPath) : undefined;
+    const { accessPath, entryPath } = directory;
+    const isIndirect = typeof entryPath !== 'string' || isTooLong(accessPath);
+    const descriptor = isIndirect ? openDirectory(entryPath) : undefined;
     const accessed =
       descriptor === undefined ? directory : { ...directory, accessPath: `/proc/self/fd/${descriptor}` };
     try {
       const identity = this.#options.follow ? await this.#identify(accessed.accessPath) : undefined;
-      if (identity !== undefined && this.#stack.some((frame) => frame.identity === identity)) return;
+      if (this.#options.follow && !this.#isOpen(identity)) return;
       const listed = this.#calls.readdir(accessed.accessPath);
-      const entries = inByteOrder(listed instanceof Promise ? await listed : listed);
+      const named: Found[] = listed instanceof Promise ? await listed : listed;
+      const isText = !named.some(({ name }) => name.includes(REPLACEMENT));
+      const entries = inByteOrder(isText ? named : await readBytes(accessed.accessPath));
       this.#stack.push({ directory: accessed, entries, next: 0, descriptor, identity });
     } finally {
       if (descriptor !== undefined && this.#stack.at(-1)?.descriptor !== descriptor) closeSync(descriptor);
@@ -208,6 +239,14 @@ class Walker {
   async #identify(path: string): Promise<string | undefined> {
     const stats = await this.#calls.stat(path);
     return stats && `${stats.dev}:${stats.ino}`;
+  }
+
+  /** Whether a directory may be entered where links are followed: not from below itself, and not endlessly many. */
+  #isOpen(identity: string | undefined): boolean {
+    if (identity === undefined || this.#stack.some((frame) => frame.identity === identity)) return false;
+    this.#entered += 1;
+    if (this.#entered > FOLLOWED_DIRECTORIES) this.#skipped += 1;
+    return this.#entered <= FOLLOWED_DIRECTORIES;
   }
 
   async #followed(link: WalkEntry): Promise<Stats | undefined> {
@@ -227,7 +266,7 @@ class Walker {
 }
 
 /** What a directory entry or a stat is. */
-export function typeOf(found: Dirent | Stats): FileType {
+export function typeOf(found: Found | Stats): FileType {
   if (found.isFile()) return 'file';
   if (found.isDirectory()) return 'directory';
   return found.isSymbolicLink() ? 'symlink' : 'other';
@@ -238,18 +277,32 @@ function below(directory: string, name: string): string {
 }
 
 function isTooLong(path: string): boolean {
-  return Buffer.byteLength(path) > LONG_PATH_BYTES;
+  return path.length > LONG_PATH_BYTES / UNIT_BYTES && Buffer.byteLength(path) > LONG_PATH_BYTES;
 }
 
-function openDirectory(path: string): number {
+function openDirectory(path: string | Buffer): number {
   return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
 }
 
 /** From here on the order of UTF-16 units is not the order of UTF-8 bytes. */
 const HIGH = /[\uD800-\uFFFF]/;
 
-function inByteOrder(entries: Dirent[]): Dirent[] {
+function inByteOrder(entries: Found[]): Found[] {
   const isPlain = !entries.some(({ name }) => HIGH.test(name));
   if (isPlain) return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   return entries.sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
+}
+
+async function readBytes(path: string): Promise<Found[]> {
+  const found = await readdir(path, { withFileTypes: true, encoding: 'buffer' });
+  return found.map((entry) => {
+    const name = entry.name.toString();
+    return {
+      name,
+      ...(isUtf8(entry.name) ? {} : { bytes: entry.name }),
+      isFile: () => entry.isFile(),
+      isDirectory: () => entry.isDirectory(),
+      isSymbolicLink: () => entry.isSymbolicLink(),
+    };
+  });
 }

@@ -4,12 +4,10 @@ import type { Reply } from '@pod-agent/daemon-kit/http/reply';
 import { encodeEvent } from '../execution/event-encoder.ts';
 import type { EventFraming } from '../execution/event-encoder.ts';
 import type { EventChunk } from '../execution/event-chunk.ts';
+import { clientLeft } from './client-left.ts';
 
 /** A ping follows the first event at once, then one every 3 s (contract §2.3). */
 const PING_INTERVAL_MS = 3_000;
-
-/** A ready reason: abort() without one builds an exception with a stack for every request. */
-const CLIENT_LEFT = new Error('the client left');
 
 const HEADERS = {
   'Content-Type': 'text/event-stream',
@@ -26,13 +24,10 @@ export function eventStream(
   events: (signal: AbortSignal) => AsyncIterable<EventChunk>,
 ): Reply {
   return async (response) => {
-    const closed = new AbortController();
-    response.once('close', () => response.writableFinished || closed.abort(CLIENT_LEFT));
-    // The client may have left before the answer began.
-    if (response.destroyed) closed.abort(CLIENT_LEFT);
+    const signal = clientLeft(response);
     let pings: NodeJS.Timeout | undefined;
     try {
-      for await (const chunk of events(closed.signal)) {
+      for await (const chunk of events(signal)) {
         const isFirst = !response.headersSent;
         if (isFirst) response.writeHead(200, HEADERS);
         const hasRoom = writeChunk(response, chunk);
@@ -44,7 +39,7 @@ export function eventStream(
           writePing(response, framing);
           pings = setInterval(() => writePing(response, framing), PING_INTERVAL_MS);
         } else if (!hasRoom) {
-          await drained(response, closed.signal);
+          await drained(response, signal);
         }
       }
     } finally {

@@ -8,6 +8,15 @@ const SECRET_VARIABLES = ['EXECD_ACCESS_TOKEN', 'JUPYTER_TOKEN'] as const;
 
 export type Environment = Readonly<Record<string, string>>;
 
+/** The variables that a child may see. */
+export function withoutSecrets(own: Readonly<Record<string, string | undefined>>): Environment {
+  const secrets: readonly string[] = SECRET_VARIABLES;
+  const visible = Object.entries(own).filter(
+    ([name, value]) => value !== undefined && !secrets.includes(name),
+  );
+  return Object.fromEntries(visible) as Environment;
+}
+
 /** The variables that a command starts from: the daemon's own without its secrets, then those of the EXECD_ENVS file. */
 export class BaseEnvironment {
   readonly #own: Environment;
@@ -18,11 +27,7 @@ export class BaseEnvironment {
 
   /** `own` is the daemon's environment at its start. */
   constructor(own: Readonly<Record<string, string | undefined>>, log: Logger) {
-    const secrets: readonly string[] = SECRET_VARIABLES;
-    const visible = Object.entries(own).filter(
-      ([name, value]) => value !== undefined && !secrets.includes(name),
-    );
-    this.#own = Object.fromEntries(visible) as Environment;
+    this.#own = withoutSecrets(own);
     this.#file = own['EXECD_ENVS'] || undefined;
     this.#log = log;
     this.#merged = this.#own;

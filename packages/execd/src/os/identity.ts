@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { primaryGroup } from './accounts.ts';
 
 /** Whom a process runs as. */
 export interface Identity {
@@ -15,20 +15,4 @@ export function resolveIdentity(uid: number | undefined, gid: number | undefined
   const identity = { uid, gid: gid ?? primaryGroup(uid) ?? 0 };
   const isOwn = identity.uid === process.geteuid?.() && identity.gid === process.getegid?.();
   return isOwn ? undefined : identity;
-}
-
-/** Read from the file itself: there is no name service in a static daemon (contract §0). */
-function primaryGroup(uid: number): number | undefined {
-  let passwd: string;
-  try {
-    passwd = readFileSync('/etc/passwd', 'latin1');
-  } catch {
-    // An image without users.
-    return undefined;
-  }
-  for (const line of passwd.split('\n')) {
-    const fields = line.split(':');
-    if (fields.length >= 4 && fields[2] !== '' && Number(fields[2]) === uid) return Number(fields[3]);
-  }
-  return undefined;
 }

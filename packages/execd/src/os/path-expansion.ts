@@ -18,6 +18,7 @@ const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
  * nothing; a `$` before anything else stays. Throws UndefinedVariablesError.
  */
 export function expandPath(path: string, environment: Readonly<Record<string, string | undefined>>): string {
+  if (!path.includes('$')) return expandHome(path, environment['HOME']);
   const missing = new Set<string>();
   const expanded = path.replace(VARIABLE, (_match, braced?: string, plain?: string, special?: string) => {
     const name = braced ?? plain ?? special ?? '';

@@ -1,5 +1,6 @@
-import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { makeDirectories } from './make-directories.ts';
 
 /** What the name of a private directory begins with; the number of its process follows. */
 export const PRIVATE_DIRECTORY_PREFIX = 'opensandbox-execd.';
@@ -40,7 +41,7 @@ export class PrivateDirectory implements AsyncDisposable {
     let failure: unknown = new Error('no directory for command output was given');
     for (const candidate of this.#candidates) {
       try {
-        await mkdir(candidate, { recursive: true });
+        await makeDirectories(resolve(candidate));
         this.#path = await mkdtemp(join(candidate, `${PRIVATE_DIRECTORY_PREFIX}${process.pid}.`));
         void removeAbandoned(candidate);
         return this.#path;

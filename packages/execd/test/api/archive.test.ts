@@ -1,6 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
@@ -101,6 +109,23 @@ describe('there and back', () => {
       'execd-files-skipped': '1',
     });
   });
+});
+
+test('as another user, in both directions, trailer included', async ({ skip }) => {
+  skip(process.geteuid?.() !== 0, 'only root can become somebody else');
+  await using execd = await startExecd();
+  await using directory = await temporaryDirectory();
+  chmodSync(directory.path, 0o777);
+  await writeTree(directory.path, { 'd/open': 'x', 'd/closed': 'x' });
+  chmodSync(join(directory.path, 'd/closed'), 0o600);
+  const user = { uid: '65534', gid: '65534' };
+  const got = await download(execd, archivePath(join(directory.path, 'd'), user));
+  expect([got.status, got.trailers]).toEqual([200, { 'execd-files-skipped': '1' }]);
+  const answer = await upload(execd, archivePath(join(directory.path, 'copy'), user), got.bytes);
+  expect(answer).toMatchObject({ status: 200, body: { files: 1 } });
+  expect(statSync(join(directory.path, 'copy/open'))).toMatchObject({ uid: 65_534, gid: 65_534 });
+  const refused = await upload(execd, archivePath(join(directory.path, 'd'), user), got.bytes);
+  expect(refused).toMatchObject({ status: 403, body: { code: 'PERMISSION_DENIED' } });
 });
 
 describe('refused', () => {

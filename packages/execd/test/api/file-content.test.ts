@@ -88,7 +88,10 @@ describe('PUT /files/content', () => {
     const answers = await Promise.all(
       Array.from({ length: 8 }, (_, index) => put(execd, path, `writer ${index}`, { headers })),
     );
-    expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array<number>(7).fill(412)]);
+    expect(answers.map(({ status }) => status).sort((a, b) => a - b)).toEqual([
+      200,
+      ...Array<number>(7).fill(412),
+    ]);
     expect(readdirSync(directory.path)).toEqual(['file']);
   });
 

@@ -1,5 +1,14 @@
 import { execFile } from 'node:child_process';
-import { appendFileSync, chmodSync, closeSync, lutimesSync, openSync, rmSync, truncateSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  closeSync,
+  lutimesSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  truncateSync,
+} from 'node:fs';
 import { link, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -195,12 +204,15 @@ describe('what cannot be archived is left out and counted', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  test('a file whose name is not UTF-8', async () => {
+  test('what has a name that is not UTF-8, with all that is below', async () => {
     await using source = await temporaryDirectory();
-    closeSync(openSync(Buffer.concat([Buffer.from(`${source.path}/a`), Buffer.from([0xff])]), 'w'));
-    await writeTree(source.path, { b: '' });
+    const odd = Buffer.concat([Buffer.from(`${source.path}/a`), Buffer.from([0xff])]);
+    mkdirSync(odd);
+    closeSync(openSync(Buffer.concat([odd, Buffer.from('/below')]), 'w'));
+    closeSync(openSync(Buffer.concat([odd, Buffer.from('file')]), 'w'));
+    await writeTree(source.path, { b: '', 'with \ufffd': '' });
     const { bytes, skipped } = await archive(source.path);
-    expect([await namesIn(bytes), skipped]).toEqual([['b'], 1]);
+    expect([await namesIn(bytes), skipped]).toEqual([['b', 'with \ufffd'], 2]);
   });
 
   test('what vanishes meanwhile', async () => {

@@ -24,7 +24,7 @@ async function workplace() {
   const stack = new AsyncDisposableStack();
   const { path } = stack.use(await temporaryDirectory());
   const elsewhere = stack.use(await temporaryDirectory());
-  const staging = new Staging(stack.use(new PrivateDirectory([elsewhere.path])));
+  const staging = new Staging(stack.use(new PrivateDirectory([elsewhere.path])), []);
   return { path, staging, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 

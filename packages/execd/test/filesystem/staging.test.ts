@@ -48,7 +48,7 @@ test('a daemon that is alive keeps its files', async () => {
   const work = join(directory.path, 'work');
   mkdirSync(work);
   await using privateDirectory = new PrivateDirectory([directory.path]);
-  const staging = new Staging(privateDirectory);
+  const staging = new Staging(privateDirectory, []);
   using _use = staging.use();
   await staging.note(work);
   expect(await removeOrphans([directory.path])).toBe(0);

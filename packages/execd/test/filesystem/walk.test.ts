@@ -35,20 +35,18 @@ test('directories come before what they hold, names in order, and are left behin
   await using directory = await temporaryDirectory();
   await makeTree(directory.path);
   expect(await trace(directory.path)).toEqual([
-    ...[
-      '.hidden',
-      '.hidden/y',
-      '.hidden/',
-      'a',
-      'b',
-      'b/inner',
-      'b/inner/deep',
-      'b/inner/',
-      'b/x',
-      'b/',
-      'c',
-      '/',
-    ],
+    '.hidden',
+    '.hidden/y',
+    '.hidden/',
+    'a',
+    'b',
+    'b/inner',
+    'b/inner/deep',
+    'b/inner/',
+    'b/x',
+    'b/',
+    'c',
+    '/',
   ]);
 });
 
@@ -89,15 +87,14 @@ test('links are links; followed ones are what they lead to, and a loop ends', as
     void types.push(`${entry.relativePath} ${entry.type}`);
   await walk(path, { visit }, { follow: () => true });
   expect(types).toEqual([
-    ...[
-      'd directory',
-      'd/file file',
-      'd/up directory',
-      'to-d directory',
-      'to-d/file file',
-      'to-d/up directory',
-    ],
-    ...['to-file file', 'to-nothing symlink'],
+    'd directory',
+    'd/file file',
+    'd/up directory',
+    'to-d directory',
+    'to-d/file file',
+    'to-d/up directory',
+    'to-file file',
+    'to-nothing symlink',
   ]);
 });
 

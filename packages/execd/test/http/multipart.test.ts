@@ -3,8 +3,8 @@ import { MultipartError } from '../../src/http/multipart-error.ts';
 import { multipartBoundary } from '../../src/http/multipart-header.ts';
 import { MAX_PART_HEADER_BYTES, MultipartParser } from '../../src/http/multipart.ts';
 import type { PartEvent } from '../../src/http/multipart.ts';
-import { partsOf, readParts, singleBytes } from '../support/multipart.ts';
-import type { ReadPart } from '../support/multipart.ts';
+import { partsOf, readParts, singleBytes } from '../support/multipart-reading.ts';
+import type { ReadPart } from '../support/multipart-reading.ts';
 
 const METADATA = '{"path":"/tmp/a.txt","mode":644}';
 const CONTENT = 'first\r\nsecond\n\r\n--\r\n';
@@ -164,8 +164,8 @@ test.each([
     contents: ['x', 'y'],
   },
   {
-    what: 'line feeds in the headers',
-    body: '--B\nX: y\n\nx\r\n--B\n\ny\r\n--B--\r\n',
+    what: 'line feeds in the headers, which end no line',
+    body: '--B\nX: y\n\nz\r\n\r\nx\r\n--B\n\r\ny\r\n--B--\r\n',
     contents: ['x', 'y'],
   },
   { what: 'no parts', body: '--B--\r\n', contents: [] },

@@ -41,7 +41,7 @@ export async function extractionPlace(): Promise<ExtractionPlace> {
   await using stack = new AsyncDisposableStack();
   const { path } = stack.use(await temporaryDirectory());
   const elsewhere = stack.use(await temporaryDirectory());
-  const staging = new Staging(stack.use(new PrivateDirectory([elsewhere.path])));
+  const staging = stack.use(new Staging(stack.use(new PrivateDirectory([elsewhere.path])), [elsewhere.path]));
   await writeTree(path, SENTINELS);
   const target = join(path, 'target');
   await mkdir(target);

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 
-const BUILT_EXECD = join(import.meta.dirname, '..', '..', 'dist', 'main.cjs');
+/** The program file of the build. */
+export const BUILT_EXECD = join(import.meta.dirname, '..', '..', 'dist', 'main.cjs');
 
 /** The built execd as a process of its own, as users run it. */
 export interface ExecdProcess extends AsyncDisposable {
@@ -18,12 +19,14 @@ export interface ExecdProcess extends AsyncDisposable {
   readonly ended: Promise<number | string>;
 }
 
-/** Starts the build with these arguments; nothing is waited for. */
+/** Starts the build with these arguments, in this directory; nothing is waited for. */
 export function startExecdProcess(
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>> = process.env,
+  workingDirectory?: string,
 ): ExecdProcess {
   const child = spawn(process.execPath, [BUILT_EXECD, ...args], {
+    cwd: workingDirectory,
     env: environment,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -69,8 +72,13 @@ export function startExecdProcess(
 export async function startListening(
   args: readonly string[] = [],
   environment: Readonly<Record<string, string | undefined>> = process.env,
+  workingDirectory?: string,
 ): Promise<ExecdProcess & { readonly url: string }> {
-  const execd = startExecdProcess(['--host', '127.0.0.1', '--port', '0', ...args], environment);
+  const execd = startExecdProcess(
+    ['--host', '127.0.0.1', '--port', '0', ...args],
+    environment,
+    workingDirectory,
+  );
   const line = await execd.logged(({ msg }) => msg === 'execd listening');
   return Object.assign(execd, { url: `http://127.0.0.1:${String(line['port'])}` });
 }

@@ -1,6 +1,7 @@
 import { silentLogger } from '@pod-agent/daemon-kit/log';
 import { startApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
+import { BUILT_EXECD } from './execd-process.ts';
 import type { StreamEvent } from '../../src/execution/event-schema.ts';
 
 /** A real execd in this process, on a port of its own. Disposing it ends everything that it started. */
@@ -18,7 +19,7 @@ export async function startExecd(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<Execd> {
   const { config } = readConfig(['--host', '127.0.0.1', '--port', '0', ...flags], environment);
-  const app = await startApp(config, environment, silentLogger);
+  const app = await startApp(config, environment, silentLogger, [process.execPath, BUILT_EXECD]);
   const url = `http://127.0.0.1:${app.port}`;
   const request = (method: string, path: string, body?: unknown, init: RequestInit = {}) =>
     fetch(url + path, {

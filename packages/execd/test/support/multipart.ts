@@ -1,73 +1,95 @@
-import { MultipartParser } from '../../src/http/multipart.ts';
-import type { PartEvent } from '../../src/http/multipart.ts';
-
-/** One part with its whole content, a byte a character. */
-export interface ReadPart {
-  readonly name: string | undefined;
-  readonly filename: string | undefined;
-  readonly contentType: string | undefined;
-  readonly content: string;
+/** One part of a multipart form, as a client means it. */
+export interface Part {
+  readonly name: string;
+  readonly body: string | Uint8Array;
+  readonly filename?: string;
+  readonly contentType?: string;
 }
 
-/** All parts of a body that arrives in these chunks. Their bytes are read when all chunks have been parsed. */
-export function readParts(boundary: string, chunks: Iterable<Buffer>): ReadPart[] {
-  const parser = new MultipartParser(boundary);
-  const events: PartEvent[] = [];
-  for (const chunk of chunks) events.push(...parser.parse(chunk));
-  parser.finish();
-  return partsOf(events);
+/** How a client writes its form. Everything left out is as a browser does it. */
+export interface Shape {
+  readonly boundary?: string;
+  /** `boundary="..."` in the Content-Type, as .NET has it. */
+  readonly quotedBoundary?: boolean;
+  /** `name=metadata; filename=x` without quotes, as .NET has it. */
+  readonly unquoted?: boolean;
+  /** A `filename*=utf-8''...` behind the filename, or instead of it. */
+  readonly extendedFilename?: 'beside' | 'instead';
+  /** Content-Type in front of Content-Disposition. */
+  readonly contentTypeFirst?: boolean;
+  /** A Content-Length in every part, as OkHttp has it. */
+  readonly partLengths?: boolean;
+  /** Header names in lower case. */
+  readonly lowerCase?: boolean;
+  /** Text in front of the first boundary and behind the last one, which has no meaning. */
+  readonly around?: string;
+  /** White space between a boundary and its line end. */
+  readonly padding?: string;
 }
 
-/** Throws when the events do not come as they should. */
-export function partsOf(events: readonly PartEvent[]): ReadPart[] {
-  const parts: ReadPart[] = [];
-  let open: (PartEvent & { kind: 'begin' }) | undefined;
-  let content: Buffer[] = [];
-  for (const event of events) {
-    if ((event.kind === 'begin') === (open !== undefined))
-      throw new Error(`${event.kind} at the wrong place`);
-    if (event.kind === 'begin') open = event;
-    else if (event.kind === 'data') content.push(event.bytes);
-    else if (open) {
-      parts.push({ ...open.headers, content: Buffer.concat(content).toString('latin1') });
-      open = undefined;
-      content = [];
-    }
+/** A form as it goes over the wire. */
+export interface Form {
+  readonly contentType: string;
+  readonly body: Buffer;
+}
+
+/** Writes the parts in this order. Names and bodies are taken as they are: nothing is escaped. */
+export function encodeForm(parts: readonly Part[], shape: Shape = {}): Form {
+  const boundary = shape.boundary ?? 'execd-test-boundary';
+  const padding = shape.padding ?? '';
+  const pieces = parts.flatMap((part) => [
+    Buffer.from(`--${boundary}${padding}\r\n${headersOf(part, shape)}\r\n\r\n`),
+    Buffer.from(part.body),
+    Buffer.from('\r\n'),
+  ]);
+  const before = shape.around === undefined ? '' : `${shape.around}\r\n`;
+  return {
+    contentType: `multipart/form-data; boundary=${shape.quotedBoundary ? `"${boundary}"` : boundary}`,
+    body: Buffer.concat([
+      Buffer.from(before),
+      ...pieces,
+      Buffer.from(`--${boundary}--${padding}\r\n${shape.around ?? ''}`),
+    ]),
+  };
+}
+
+/** The `metadata` part of an upload; a text is sent as it is. */
+export function metadataPart(metadata: unknown): Part {
+  return {
+    name: 'metadata',
+    filename: 'metadata',
+    contentType: 'application/json',
+    body: typeof metadata === 'string' ? metadata : JSON.stringify(metadata),
+  };
+}
+
+/** The `file` part of an upload. */
+export function filePart(content: string | Uint8Array, filename = 'file'): Part {
+  return { name: 'file', filename, contentType: 'application/octet-stream', body: content };
+}
+
+/** A metadata part and its file part. */
+export function pair(metadata: unknown, content: string | Uint8Array): Part[] {
+  return [metadataPart(metadata), filePart(content)];
+}
+
+function headersOf(part: Part, shape: Shape): string {
+  const disposition = `Content-Disposition: form-data; ${parametersOf(part, shape)}`;
+  const type = part.contentType === undefined ? [] : [`Content-Type: ${part.contentType}`];
+  const length = shape.partLengths ? [`Content-Length: ${Buffer.byteLength(part.body)}`] : [];
+  const lines = shape.contentTypeFirst
+    ? [...type, disposition, ...length]
+    : [disposition, ...type, ...length];
+  if (!shape.lowerCase) return lines.join('\r\n');
+  return lines.map((line) => line.replace(/^[^:]+/, (name) => name.toLowerCase())).join('\r\n');
+}
+
+function parametersOf({ name, filename }: Part, shape: Shape): string {
+  const write = (value: string) => (shape.unquoted ? value : `"${value}"`);
+  const parameters = [`name=${write(name)}`];
+  if (filename !== undefined) {
+    if (shape.extendedFilename !== 'instead') parameters.push(`filename=${write(filename)}`);
+    if (shape.extendedFilename) parameters.push(`filename*=utf-8''${encodeURIComponent(filename)}`);
   }
-  if (open) throw new Error('no end of the last part');
-  return parts;
-}
-
-/** One byte each. */
-export function singleBytes(bytes: Buffer): Buffer[] {
-  return Array.from(bytes, (_byte, index) => bytes.subarray(index, index + 1));
-}
-
-/** Contents of the parts by the grammar of RFC 2046, applied to the whole body; undefined where it does not apply. */
-export function referenceContents(boundary: string, body: Buffer): string[] | undefined {
-  const text = body.toString('latin1');
-  const contents: string[] = [];
-  let content = '';
-  let isLineStart = true;
-  for (let at = 0; at < text.length;) {
-    const start = isLineStart && text.startsWith(`--${boundary}`, at) ? at : at + 2;
-    const isDelimiter = start === at || text.startsWith(`\r\n--${boundary}`, at);
-    const rest = isDelimiter ? text.slice(start + 2 + boundary.length) : '';
-    isLineStart = false;
-    if (rest.startsWith('--')) {
-      return /^--(?![^ \t\r\n])/.test(rest) ? [...contents, content].slice(1) : undefined;
-    }
-    if (/^[ \t\r\n]/.test(rest)) {
-      const head = /^[ \t\r]*\n(?:(?!\r*\n)[^\n]*\n)*\r*\n/.exec(rest)?.[0];
-      if (head === undefined) return undefined;
-      contents.push(content);
-      content = '';
-      isLineStart = true;
-      at = text.length - rest.length + head.length;
-    } else {
-      content += text[at];
-      at += 1;
-    }
-  }
-  return undefined;
+  return parameters.join('; ');
 }
