@@ -1,5 +1,4 @@
 import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
 import { errorCode } from '../os/errno.ts';
 import { invalidArchive } from './invalid-archive.ts';
 
@@ -37,6 +36,8 @@ async function* withStart(start: Buffer, rest: AsyncIterator<Buffer>): AsyncGene
 }
 
 async function* unzipped(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void> {
+  // 0.3 MB that few need.
+  const { createGunzip } = await import('node:zlib');
   const gunzip = createGunzip({ chunkSize: GUNZIP_CHUNK_BYTES });
   const feeding = pipeline(bytes, gunzip);
   // What goes wrong reaches the reader below too.

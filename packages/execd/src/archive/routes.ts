@@ -14,7 +14,6 @@ import { errorResponse } from '../http/error-schema.ts';
 import { rawBody } from '../http/raw-body.ts';
 import { ResponseSink } from '../http/response-sink.ts';
 import { extractArchive } from './extract-archive.ts';
-import { GzipSink } from './gzip-sink.ts';
 import { MemberFilter } from './member-filter.ts';
 import { downloadQuery, extractionSummary, uploadQuery } from './schema.ts';
 import { archiveSource, writeArchive } from './write-archive.ts';
@@ -90,6 +89,8 @@ function archiveReply(source: ArchiveSource, filter: MemberFilter, format: 'tar'
       if (format === 'tar') {
         skipped = await writeArchive(source, filter, sink, left);
       } else {
+        // 0.3 MB that few need.
+        const { GzipSink } = await import('./gzip-sink.ts');
         using gzip = new GzipSink(sink);
         skipped = await writeArchive(source, filter, gzip, left);
         await gzip.end();
