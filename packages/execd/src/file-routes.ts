@@ -1,4 +1,5 @@
 import type { Route } from '@pod-agent/daemon-kit/http/route';
+import { archiveRoutes } from './archive/routes.ts';
 import { directoryRoutes } from './directories/routes.ts';
 import { fileRoutes as filesRoutes } from './files/routes.ts';
 import { FilePaths } from './filesystem/file-paths.ts';
@@ -42,5 +43,10 @@ export function createFileServices(
 
 /** Everything under /files and /directories: what can be served as another user. */
 export function fileRoutes(services: FileServices): Route[] {
-  return [...filesRoutes(services), ...directoryRoutes(services), ...searchRoutes(services)];
+  return [
+    ...filesRoutes(services),
+    ...directoryRoutes(services),
+    ...archiveRoutes(services),
+    ...searchRoutes(services),
+  ];
 }
