@@ -115,12 +115,12 @@ function parsePart<T>(schema: ZodType<T>, value: unknown, part: string): T {
   );
 }
 
-type Query = Record<string, string | string[]>;
+type QueryValues = Record<string, string | string[]>;
 
 /** Query keys to their value, or to the list of values of a repeated key. */
-function readQuery(request: IncomingMessage): Query {
+function readQuery(request: IncomingMessage): QueryValues {
   const url = request.url ?? '';
-  const values: Query = {};
+  const values: QueryValues = {};
   const start = url.indexOf('?');
   if (start < 0) return values;
   try {
@@ -128,14 +128,14 @@ function readQuery(request: IncomingMessage): Query {
     return values;
   } catch {
     // Escapes that are no UTF-8 are replaced, as browsers do it.
-    const tolerant: Query = {};
+    const tolerant: QueryValues = {};
     for (const [key, value] of new URLSearchParams(url.slice(start + 1))) addPair(tolerant, key, value);
     return tolerant;
   }
 }
 
 /** What URLSearchParams does, in a quarter of its time. Throws for escapes that are no UTF-8. */
-function readPairs(url: string, start: number, values: Query): void {
+function readPairs(url: string, start: number, values: QueryValues): void {
   for (let from = start; from < url.length;) {
     const ampersand = url.indexOf('&', from);
     const end = ampersand < 0 ? url.length : ampersand;
@@ -146,7 +146,7 @@ function readPairs(url: string, start: number, values: Query): void {
   }
 }
 
-function addPair(values: Query, key: string, value: string): void {
+function addPair(values: QueryValues, key: string, value: string): void {
   // `constructor` is a key like any other.
   const earlier = Object.hasOwn(values, key) ? values[key] : undefined;
   if (earlier === undefined) values[key] = value;

@@ -118,7 +118,7 @@ function uploadRoute({ paths, staging }: ArchiveServices): Route {
       200: { description: 'Extracted', schema: extractionSummary },
       400: errorResponse('No path, a malformed pattern, or no sound archive'),
       403: errorResponse('The directory cannot be written to'),
-      413: errorResponse('More than 1,000,000 entries, or an extended header of more than 1 MiB'),
+      413: errorResponse('More than 250,000 entries, or an extended header of more than 1 MiB'),
       507: errorResponse('The disk is full'),
     },
     async handle({ query, body, note }) {

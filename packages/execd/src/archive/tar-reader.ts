@@ -7,7 +7,7 @@ import type { PaxRecords } from './pax-records.ts';
 import { BLOCK_BYTES, readHeader } from './tar-header.ts';
 import type { TarHeader } from './tar-header.ts';
 
-const MOST_ENTRIES = 1_000_000;
+const MOST_ENTRIES = 250_000;
 /** Headers that describe one entry. */
 const MOST_DESCRIPTIONS = 16;
 /** An extended header or a long name, bytes. */
