@@ -1,7 +1,7 @@
 import { fileCalls } from '../filesystem/file-calls.ts';
 import { StagedBatch } from '../filesystem/staged-batch.ts';
 import type { Staging } from '../filesystem/staging.ts';
-import { TimeSlice } from '../filesystem/time-slice.ts';
+import { TimeSlice } from '../os/time-slice.ts';
 import { archiveBytes } from './archive-bytes.ts';
 import { ArchiveExtraction } from './archive-extraction.ts';
 import type { ExtractionOptions, ExtractionSummary } from './archive-extraction.ts';

@@ -13,7 +13,7 @@ import type { Attributes } from './permission.ts';
 import { isWritable, linkNew, syncDirectory, writeInPlace } from './placement.ts';
 import { StagedFile, stagedName } from './staged-file.ts';
 import type { Staging } from './staging.ts';
-import { TimeSlice } from './time-slice.ts';
+import { TimeSlice } from '../os/time-slice.ts';
 
 const fsync = promisify(fs.fsync);
 

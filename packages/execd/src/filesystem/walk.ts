@@ -5,7 +5,7 @@ import { readdir, realpath } from 'node:fs/promises';
 import { errorCode } from '../os/errno.ts';
 import { fileCalls } from './file-calls.ts';
 import type { FileCalls } from './file-calls.ts';
-import { TimeSlice } from './time-slice.ts';
+import { TimeSlice } from '../os/time-slice.ts';
 
 export type FileType = 'file' | 'directory' | 'symlink' | 'other';
 
