@@ -11,17 +11,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { UNCHANGED } from '../../src/filesystem/permission.ts';
 import { StagedBatch } from '../../src/filesystem/staged-batch.ts';
-import { Staging } from '../../src/filesystem/staging.ts';
-import { PrivateDirectory } from '../../src/os/private-directory.ts';
-import { temporaryDirectory } from '../support/temporary-directory.ts';
-
-async function workplace() {
-  const stack = new AsyncDisposableStack();
-  const { path } = stack.use(await temporaryDirectory());
-  const elsewhere = stack.use(await temporaryDirectory());
-  const staging = stack.use(new Staging(stack.use(new PrivateDirectory([elsewhere.path])), []));
-  return { path, staging, [Symbol.asyncDispose]: () => stack.disposeAsync() };
-}
+import { workplace } from '../support/staging-workplace.ts';
 
 /** A file, a link to it and a second name for it; gives the ticket of the file. */
 async function stageAll(batch: StagedBatch, directory: string): Promise<number> {
