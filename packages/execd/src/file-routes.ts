@@ -6,6 +6,8 @@ import { FilePaths } from './filesystem/file-paths.ts';
 import { Staging } from './filesystem/staging.ts';
 import { PrivateDirectory } from './os/private-directory.ts';
 import { searchRoutes } from './search/routes.ts';
+import { watchRoutes } from './watch/routes.ts';
+import { TreeWatches } from './watch/tree-watches.ts';
 
 /** What the file routes take of the configuration. A file worker gets it as an argument: no secrets. */
 export interface FileSettings {
@@ -13,12 +15,15 @@ export interface FileSettings {
   readonly root?: string;
   /** Where a private directory may stand, best first. */
   readonly directories: readonly string[];
+  readonly watchedEntries: number;
+  readonly watchedDirectories: number;
 }
 
 /** What the file routes need. Disposing it ends the answers that would go on for ever. */
 export interface FileServices extends AsyncDisposable {
   readonly paths: FilePaths;
   readonly staging: Staging;
+  readonly trees: TreeWatches;
 }
 
 /**
@@ -31,10 +36,16 @@ export function createFileServices(
 ): FileServices {
   const directory = new PrivateDirectory(settings.directories);
   const staging = new Staging(directory, settings.directories);
+  const trees = new TreeWatches({
+    entries: settings.watchedEntries,
+    directories: settings.watchedDirectories,
+  });
   return {
     paths: new FilePaths(environment, settings.root),
     staging,
+    trees,
     async [Symbol.asyncDispose]() {
+      await trees[Symbol.asyncDispose]();
       await staging[Symbol.asyncDispose]();
       await directory[Symbol.asyncDispose]();
     },
@@ -48,5 +59,6 @@ export function fileRoutes(services: FileServices): Route[] {
     ...directoryRoutes(services),
     ...archiveRoutes(services),
     ...searchRoutes(services),
+    ...watchRoutes(services),
   ];
 }

@@ -103,7 +103,8 @@ function jsonContent(text: string): string {
  */
 export const LINE_SEPARATORS = ['\u0085', '\u2028', '\u2029'];
 
-function escapeLineSeparators(json: string): string {
+/** The same JSON without a character that some client takes for the end of a line. */
+export function escapeLineSeparators(json: string): string {
   let escaped = json;
   for (const separator of LINE_SEPARATORS) {
     // `includes` is far cheaper than a replace that finds nothing.

@@ -9,7 +9,8 @@ import { clientLeft } from './client-left.ts';
 /** A ping follows the first event at once, then one every 3 s (contract §2.3). */
 const PING_INTERVAL_MS = 3_000;
 
-const HEADERS = {
+/** Of every stream of events. */
+export const EVENT_STREAM_HEADERS = {
   'Content-Type': 'text/event-stream',
   'Cache-Control': 'no-cache',
   'X-Accel-Buffering': 'no',
@@ -29,7 +30,7 @@ export function eventStream(
     try {
       for await (const chunk of events(signal)) {
         const isFirst = !response.headersSent;
-        if (isFirst) response.writeHead(200, HEADERS);
+        if (isFirst) response.writeHead(200, EVENT_STREAM_HEADERS);
         const hasRoom = writeChunk(response, chunk);
         if (chunk.last) {
           response.end();
