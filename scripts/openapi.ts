@@ -7,7 +7,9 @@ import manifest from '../packages/execd/package.json' with { type: 'json' };
 const FILE = new URL('../openapi.json', import.meta.url);
 
 // Only descriptions are read: no handler runs, so the services behind them are not needed.
-const routes = execdRoutes({} as Parameters<typeof execdRoutes>[0]);
+const routes = execdRoutes({ commands: {}, files: {}, workers: {} } as unknown as Parameters<
+  typeof execdRoutes
+>[0]);
 const document = openApiDocument(
   {
     title: 'execd',

@@ -1,9 +1,14 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { Agent } from 'node:http';
 import { writeFile } from 'node:fs/promises';
-import { relative } from 'node:path';
-import { alternate, repeat } from '../rounds.ts';
+import { join, relative } from 'node:path';
+import nodeFlags from '@pod-agent/execd/node-flags.json' with { type: 'json' };
+import { nativeProgramPath } from '../native/build.ts';
+import { alternate } from '../rounds.ts';
 import type { Result, RunSettings, Scenario } from '../scenario.ts';
-import { startServer } from '../server.ts';
+import { NODE, startOnFreePort, startServer } from '../server.ts';
+import type { ServerUnderTest } from '../server.ts';
 import { plainEnvironment } from '../shell-environment.ts';
 import { fetchSeconds, requestTarget } from './file-client.ts';
 import type { FetchRequest } from './file-client.ts';
@@ -20,9 +25,17 @@ export const largeDownload: Scenario = { name: 'download of a large file', run: 
 /** Small files per second, one after the other over one connection, against nginx. */
 export const smallDownloads: Scenario = { name: 'downloads of small files', run: measureSmallDownloads };
 
+/** Seconds of each round. */
 interface DownloadRounds {
   readonly measured: readonly number[];
+  readonly floor: readonly number[];
   readonly baseline: readonly number[] | undefined;
+}
+
+/** A server to compare with, and what is asked of it. */
+interface Peer {
+  readonly server: ServerUnderTest;
+  readonly targetOf: (file: string) => string;
 }
 
 async function measureLargeDownload(settings: RunSettings): Promise<readonly Result[]> {
@@ -31,54 +44,99 @@ async function measureLargeDownload(settings: RunSettings): Promise<readonly Res
   await using scratch = await scratchDirectory(bytes);
   const file = scratch.at('large');
   await writeLargeFile(file, mebibytes, settings.signal);
-  const { measured, baseline } = await downloadSeconds([file], bytes, scratch, settings);
-  return [
-    {
-      scenario: `download of ${mebibytes.toLocaleString('en-US')} MiB`,
-      unit: 'MB/s',
-      measured: measured.map((seconds) => bytes / 1e6 / seconds),
-      baseline: baseline?.map((seconds) => bytes / 1e6 / seconds),
-      target: { of: 'ratio', bound: 'at least', limit: 1.5 },
-    },
-  ];
+  await using copyServer = await startOnFreePort((port) => launchCopyServer(port, file), settings.signal);
+  const floor = { server: copyServer, targetOf: () => '/' };
+  const rounds = await downloadSeconds([file], bytes, floor, scratch, settings);
+  return resultsOf(rounds, {
+    scenario: `download of ${mebibytes.toLocaleString('en-US')} MiB`,
+    floor: 'read and send in C',
+    unit: 'MB/s',
+    amount: bytes / 1e6,
+    limit: 1.5,
+  });
 }
 
 async function measureSmallDownloads(settings: RunSettings): Promise<readonly Result[]> {
   const count = settings.isQuick ? 1_000 : 10_000;
   await using scratch = await scratchDirectory(count * 4 * KIBIBYTE);
   const files = writeSmallFiles(scratch.at('small'), count, KIBIBYTE);
-  const { measured, baseline } = await downloadSeconds(files, KIBIBYTE, scratch, settings);
+  await using bareServer = await startOnFreePort(launchBareServer, settings.signal);
+  const floor = { server: bareServer, targetOf: (file: string) => file };
+  const rounds = await downloadSeconds(files, KIBIBYTE, floor, scratch, settings);
+  return resultsOf(rounds, {
+    scenario: `downloads of ${count.toLocaleString('en-US')} x 1 KiB, 1 connection`,
+    floor: 'the file calls in an empty node:http',
+    unit: 'requests/s',
+    amount: count,
+    limit: 0.8,
+  });
+}
+
+function resultsOf(
+  { measured, floor, baseline }: DownloadRounds,
+  row: { scenario: string; floor: string; unit: Result['unit']; amount: number; limit: number },
+): readonly Result[] {
+  const perSecond = (seconds: readonly number[]) => seconds.map((one) => row.amount / one);
+  const compared = baseline && perSecond(baseline);
   return [
     {
-      scenario: `downloads of ${count.toLocaleString('en-US')} x 1 KiB, 1 connection`,
-      unit: 'requests/s',
-      measured: measured.map((seconds) => count / seconds),
-      baseline: baseline?.map((seconds) => count / seconds),
-      target: { of: 'ratio', bound: 'at least', limit: 0.8 },
+      scenario: row.scenario,
+      unit: row.unit,
+      measured: perSecond(measured),
+      baseline: compared,
+      target: { of: 'ratio', bound: 'at least', limit: row.limit },
+    },
+    {
+      scenario: `${row.scenario}: floor, ${row.floor}`,
+      unit: row.unit,
+      measured: perSecond(floor),
+      baseline: compared,
     },
   ];
 }
 
-/** Seconds that each round took to download all the files, which have the same size, in turns with nginx. */
+/** Seconds that each round took to download all the files, which have the same size, in turns with the others. */
 async function downloadSeconds(
   files: readonly string[],
   bytesEach: number,
+  floor: Peer,
   scratch: ScratchDirectory,
   { rounds, signal }: RunSettings,
 ): Promise<DownloadRounds> {
   await using server = await startServer(plainEnvironment(), signal);
   await using nginx = await startNginx(scratch.path, scratch, signal);
   await expectDownloads(server.port, files, signal);
-  const request = await listRequests(server.port, files.map(downloadTarget), scratch.at('execd-paths'));
-  const measure = () => fetchSeconds({ ...request, bytesEach, signal });
-  await measure(); // not counted: the server's code is compiled meanwhile
-  if (nginx === undefined) return { measured: await repeat(rounds, measure), baseline: undefined };
+  const downloads = async (name: string, { server: { port }, targetOf }: Peer) => {
+    const request = await listRequests(port, files.map(targetOf), scratch.at(`${name}-paths`));
+    const run = () => fetchSeconds({ ...request, bytesEach, signal });
+    await run(); // not counted: code is compiled meanwhile
+    return run;
+  };
+  const measure = await downloads('execd', { server, targetOf: downloadTarget });
+  const runFloor = await downloads('floor', floor);
+  const atRoot = (file: string) => `/${relative(scratch.path, file)}`;
+  const runNginx = nginx && (await downloads('nginx', { server: nginx, targetOf: atRoot }));
 
-  const targets = files.map((file) => `/${relative(scratch.path, file)}`);
-  const baselineRequest = await listRequests(nginx.port, targets, scratch.at('nginx-paths'));
-  const runBaseline = () => fetchSeconds({ ...baselineRequest, bytesEach, signal });
-  await runBaseline(); // not counted either
-  return await alternate(rounds, runBaseline, measure);
+  const baseline: number[] = [];
+  const seconds = await alternate(rounds, runFloor, async () => {
+    if (runNginx) baseline.push(await runNginx());
+    return await measure();
+  });
+  return { measured: seconds.measured, floor: seconds.baseline, baseline: runNginx && baseline };
+}
+
+function launchCopyServer(port: number, file: string): ChildProcess {
+  return spawn(nativeProgramPath('copy-server'), [String(port), file], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+}
+
+function launchBareServer(port: number): ChildProcess {
+  const program = join(import.meta.dirname, 'bare-download.cjs');
+  return spawn(NODE, [...nodeFlags, program, String(port)], {
+    env: plainEnvironment(),
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
 }
 
 async function listRequests(

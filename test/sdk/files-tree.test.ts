@@ -1,5 +1,6 @@
 import { mkdir, readFile, readdir, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import type { FileInfo } from '@alibaba-group/opensandbox';
+import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startDevPod } from '../support/dev-pod.ts';
 import type { DevPod } from '../support/dev-pod.ts';
@@ -28,7 +29,7 @@ const below = (root: string, entries: readonly FileInfo[]) =>
 
 async function writeAll(root: string, names: readonly string[]): Promise<void> {
   for (const name of names) {
-    await mkdir(`${root}/${name}/..`, { recursive: true });
+    await mkdir(dirname(`${root}/${name}`), { recursive: true });
     await writeFile(`${root}/${name}`, name);
   }
 }

@@ -9,6 +9,8 @@ export interface Logger {
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
+  /** Whether lines of this level are written; for those that are work to put together. */
+  isOn(level: LogLevel): boolean;
   /** The same log with these fields on every line. */
   child(fields: LogFields): Logger;
 }
@@ -31,6 +33,7 @@ export function createLogger(sink: LogSink, level: LogLevel, fields: LogFields =
     info: write('info'),
     warn: write('warn'),
     error: write('error'),
+    isOn: (lineLevel) => WEIGHT[lineLevel] >= WEIGHT[level],
     child: (more) => createLogger(sink, level, { ...fields, ...more }),
   };
 }

@@ -56,7 +56,12 @@ export async function startApp(
   });
   const shell = findShell(environment['PATH']);
   const runner = new CommandRunner(registry, launcher, new BaseEnvironment(environment, log), shell);
-  const fileSettings: FileSettings = { directories, ...(config.filesRoot ? { root: config.filesRoot } : {}) };
+  const fileSettings: FileSettings = {
+    directories,
+    watchedEntries: config.watchedEntries,
+    watchedDirectories: config.watchedDirectories,
+    ...(config.filesRoot ? { root: config.filesRoot } : {}),
+  };
   const files = createFileServices(fileSettings, environment);
   files.staging.sweep();
   const workers = new UserWorkers({

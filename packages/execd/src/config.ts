@@ -172,6 +172,20 @@ const OPTIONS = {
     default: '',
     help: 'directory that file calls cannot leave; empty for none',
   }),
+  watchedEntries: option({
+    flag: 'watch-entries',
+    env: 'EXECD_WATCH_ENTRIES',
+    schema: wholeNumber(0, 10_000_000),
+    default: '20000',
+    help: 'files and directories that watched trees remember; beyond it renames are told as delete and create',
+  }),
+  watchedDirectories: option({
+    flag: 'watch-directories',
+    env: 'EXECD_WATCH_DIRECTORIES',
+    schema: wholeNumber(1, 10_000_000),
+    default: '20000',
+    help: 'directories that may be watched, all watches together',
+  }),
   jupyterHost: option({
     flag: 'jupyter-host',
     env: 'JUPYTER_HOST',

@@ -1,4 +1,5 @@
 import type { Route } from '@pod-agent/daemon-kit/http/route';
+import { archiveRoutes } from './archive/routes.ts';
 import { directoryRoutes } from './directories/routes.ts';
 import { fileRoutes as filesRoutes } from './files/routes.ts';
 import { FilePaths } from './filesystem/file-paths.ts';
@@ -14,6 +15,8 @@ export interface FileSettings {
   readonly root?: string;
   /** Where a private directory may stand, best first. */
   readonly directories: readonly string[];
+  readonly watchedEntries: number;
+  readonly watchedDirectories: number;
 }
 
 /** What the file routes need. Disposing it ends the answers that would go on for ever. */
@@ -33,7 +36,10 @@ export function createFileServices(
 ): FileServices {
   const directory = new PrivateDirectory(settings.directories);
   const staging = new Staging(directory, settings.directories);
-  const trees = new TreeWatches();
+  const trees = new TreeWatches({
+    entries: settings.watchedEntries,
+    directories: settings.watchedDirectories,
+  });
   return {
     paths: new FilePaths(environment, settings.root),
     staging,
@@ -51,6 +57,7 @@ export function fileRoutes(services: FileServices): Route[] {
   return [
     ...filesRoutes(services),
     ...directoryRoutes(services),
+    ...archiveRoutes(services),
     ...searchRoutes(services),
     ...watchRoutes(services),
   ];

@@ -16,6 +16,8 @@ const DEFAULTS: Config = {
   outputBacklogBytes: 4 * 1024 ** 3,
   retainedCommands: 10_000,
   filesRoot: '',
+  watchedEntries: 20_000,
+  watchedDirectories: 20_000,
   jupyterHost: '',
   jupyterToken: '',
   jupyterIdlePollMs: 100,

@@ -13,11 +13,18 @@ export interface Exchange {
 
 /** The exchange of a request that just arrived. Its log line is written when the answer is out or the client left. */
 export function openExchange(request: IncomingMessage, response: ServerResponse, log: Logger): Exchange {
-  const startedAt = performance.now();
   const exchange: Exchange = { request, response, notes: {}, log };
   // Every stream needs an error listener; what went wrong shows in `close`.
-  request.on('error', () => undefined);
-  response.on('error', () => undefined);
+  request.on('error', ignore);
+  response.on('error', ignore);
+  if (log.isOn('info')) logAtEnd(exchange);
+  return exchange;
+}
+
+function ignore(): void {}
+
+function logAtEnd({ request, response, notes, log }: Exchange): void {
+  const startedAt = performance.now();
   response.once('close', () => {
     log.info('request', {
       method: request.method,
@@ -25,10 +32,9 @@ export function openExchange(request: IncomingMessage, response: ServerResponse,
       status: response.statusCode,
       ms: Math.round((performance.now() - startedAt) * 10) / 10,
       ...(response.writableFinished ? {} : { aborted: true }),
-      ...exchange.notes,
+      ...notes,
     });
   });
-  return exchange;
 }
 
 /** Answers what was thrown, and logs the errors that are ours. */

@@ -115,37 +115,43 @@ function parsePart<T>(schema: ZodType<T>, value: unknown, part: string): T {
   );
 }
 
+type QueryValues = Record<string, string | string[]>;
+
 /** Query keys to their value, or to the list of values of a repeated key. */
-function readQuery(request: IncomingMessage): Record<string, string | string[]> {
+function readQuery(request: IncomingMessage): QueryValues {
   const url = request.url ?? '';
+  const values: QueryValues = {};
   const start = url.indexOf('?');
-  // Without a prototype: `constructor` is a key like any other.
-  const values = Object.create(null) as Record<string, string | string[]>;
   if (start < 0) return values;
-  for (const [key, value] of queryPairs(url.slice(start + 1))) {
-    const earlier = values[key];
-    if (earlier === undefined) values[key] = value;
-    else if (Array.isArray(earlier)) earlier.push(value);
-    else values[key] = [earlier, value];
-  }
-  return values;
-}
-
-/** A pair without anything to decode, or with valid escapes, needs no URLSearchParams, which cost 2 µs. */
-function queryPairs(query: string): Iterable<[string, string]> {
   try {
-    return query.split('&').flatMap((pair) => decodePair(pair));
+    readPairs(url, start + 1, values);
+    return values;
   } catch {
-    // Escapes that are no UTF-8: replaced, as browsers do it.
-    return new URLSearchParams(query);
+    // Escapes that are no UTF-8 are replaced, as browsers do it.
+    const tolerant: QueryValues = {};
+    for (const [key, value] of new URLSearchParams(url.slice(start + 1))) addPair(tolerant, key, value);
+    return tolerant;
   }
 }
 
-function decodePair(pair: string): [string, string][] {
-  if (pair === '') return [];
-  const equals = pair.indexOf('=');
-  if (equals < 0) return [[decode(pair), '']];
-  return [[decode(pair.slice(0, equals)), decode(pair.slice(equals + 1))]];
+/** What URLSearchParams does, in a quarter of its time. Throws for escapes that are no UTF-8. */
+function readPairs(url: string, start: number, values: QueryValues): void {
+  for (let from = start; from < url.length;) {
+    const ampersand = url.indexOf('&', from);
+    const end = ampersand < 0 ? url.length : ampersand;
+    const equals = url.indexOf('=', from);
+    const keyEnd = equals < 0 || equals > end ? end : equals;
+    if (end > from) addPair(values, decode(url.slice(from, keyEnd)), decode(url.slice(keyEnd + 1, end)));
+    from = end + 1;
+  }
+}
+
+function addPair(values: QueryValues, key: string, value: string): void {
+  // `constructor` is a key like any other.
+  const earlier = Object.hasOwn(values, key) ? values[key] : undefined;
+  if (earlier === undefined) values[key] = value;
+  else if (Array.isArray(earlier)) earlier.push(value);
+  else values[key] = [earlier, value];
 }
 
 function decode(text: string): string {

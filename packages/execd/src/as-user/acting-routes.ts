@@ -34,16 +34,31 @@ export function actingAs(workers: UserWorkers, routes: readonly Route[]): Route[
       503: errorResponse('No process for that user'),
       ...entry.responses,
     },
-    async serve(exchange, params) {
-      try {
-        const identity = requestedIdentity(exchange.request.url ?? '');
-        if (identity) await serveAs(workers, identity, exchange, entry.path);
-        else await entry.serve(exchange, params);
-      } catch (error) {
-        answerFailure(exchange, error);
-      }
-    },
+    serve: (exchange, params) =>
+      mayNameIdentity(exchange.request.url ?? '')
+        ? serveWithIdentity(workers, entry, exchange, params)
+        : entry.serve(exchange, params),
   }));
+}
+
+async function serveWithIdentity(
+  workers: UserWorkers,
+  entry: Route,
+  exchange: Exchange,
+  params: Record<string, unknown>,
+): Promise<void> {
+  try {
+    const identity = requestedIdentity(exchange.request.url ?? '');
+    if (identity) await serveAs(workers, identity, exchange, entry.path);
+    else await entry.serve(exchange, params);
+  } catch (error) {
+    answerFailure(exchange, error);
+  }
+}
+
+function mayNameIdentity(url: string): boolean {
+  const start = url.indexOf('?');
+  return start >= 0 && IDENTITY_KEY.test(url.slice(start));
 }
 
 /** For the OpenAPI document: a route's own schema still parses its query, and does not see these two. */
@@ -56,9 +71,7 @@ function withIdentity({ path, query }: Route): z.ZodObject {
 
 /** Whom the request is to be served as; undefined for execd itself. Throws a 400. */
 function requestedIdentity(url: string): Identity | undefined {
-  const start = url.indexOf('?');
-  if (start < 0 || !IDENTITY_KEY.test(url.slice(start))) return undefined;
-  const values = new URLSearchParams(url.slice(start + 1));
+  const values = new URLSearchParams(url.slice(url.indexOf('?') + 1));
   const { success, data, error } = identityQuery.safeParse({
     uid: onlyValue(values, 'uid'),
     gid: onlyValue(values, 'gid'),

@@ -5,6 +5,7 @@ import type { Route } from '@pod-agent/daemon-kit/http/route';
 import { maskSecrets } from '@pod-agent/daemon-kit/mask-secrets';
 import { ServiceError } from '@pod-agent/daemon-kit/service-error';
 import { z } from 'zod';
+import { BODY_ERRORS } from '../contract/body-errors.ts';
 import { streamEventSchema } from '../execution/event-schema.ts';
 import { executionEvents } from '../execution/execution-events.ts';
 import type { EventMemory } from '../execution/event-memory.ts';
@@ -59,10 +60,7 @@ function runRoute({ runner, eventMemory: memory }: CommandServices): Route {
       'Streams the events of the command: bare JSON objects with a blank line behind each. The command goes on when ' +
       'the client leaves. With an Idempotency-Key header, the same key and body give the same execution.',
     hot: true,
-    body: jsonBody(runCommandRequest, {
-      parse: 'error parsing request, MAYBE invalid body format. ',
-      validation: 'invalid request, validation error ',
-    }),
+    body: jsonBody(runCommandRequest, BODY_ERRORS),
     responses: {
       200: { description: 'Events', contentType: 'text/event-stream', schema: streamEventSchema },
       400: errorResponse('The request is not valid'),

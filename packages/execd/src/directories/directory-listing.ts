@@ -47,7 +47,7 @@ export class DirectoryListing {
 
   #visit(entry: WalkEntry, write: (json: string) => void | Promise<void>): void | Promise<void> {
     try {
-      const stats = this.#calls.lstat(entry.accessPath);
+      const stats = this.#calls.lstat(entry.systemPath);
       if (!(stats instanceof Promise)) return this.#report(entry, stats, write);
       return stats.then(
         (known) => this.#report(entry, known, write),

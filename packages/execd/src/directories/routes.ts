@@ -5,6 +5,7 @@ import { empty } from '@pod-agent/daemon-kit/http/reply';
 import { route } from '@pod-agent/daemon-kit/http/route';
 import type { Route } from '@pod-agent/daemon-kit/http/route';
 import { z } from 'zod';
+import { BODY_ERRORS } from '../contract/body-errors.ts';
 import { fileInfoSchema } from '../contract/file-fields.ts';
 import { required } from '../contract/required.ts';
 import { fileCalls } from '../filesystem/file-calls.ts';
@@ -89,10 +90,7 @@ function createRoute(paths: FilePaths): Route {
     summary: 'Make directories',
     description:
       'With their parents. Mode, owner and group are those of a new directory; one that is there stays as it is.',
-    body: jsonBody(createRequest, {
-      parse: 'error parsing request, MAYBE invalid body format. ',
-      validation: 'invalid request, validation error ',
-    }),
+    body: jsonBody(createRequest, BODY_ERRORS),
     responses: {
       200: { description: 'They are there' },
       400: errorResponse('The request is not valid'),

@@ -49,9 +49,9 @@ async function exists(path: string): Promise<boolean> {
   try {
     await lstat(path);
     return true;
-  } catch (error) {
-    // ENOTDIR and the like are found again, and told, by the move itself.
-    return errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR';
+  } catch {
+    // Anything else is found again, and told, by the move itself.
+    return false;
   }
 }
 

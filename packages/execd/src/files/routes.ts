@@ -3,6 +3,7 @@ import { jsonBody } from '@pod-agent/daemon-kit/http/json-body';
 import { empty, json } from '@pod-agent/daemon-kit/http/reply';
 import { route } from '@pod-agent/daemon-kit/http/route';
 import type { Route } from '@pod-agent/daemon-kit/http/route';
+import { BODY_ERRORS } from '../contract/body-errors.ts';
 import type { FileInfo } from '../contract/file-fields.ts';
 import { failureText, fileFailure, fileFailureNever404, fileNotFound } from '../filesystem/file-failure.ts';
 import { fileInfo } from '../filesystem/file-info.ts';
@@ -30,11 +31,6 @@ import {
 import { uploadRoute } from './upload-routes.ts';
 
 const TAG = 'Files';
-
-const PREFIXES = {
-  parse: 'error parsing request, MAYBE invalid body format. ',
-  validation: 'invalid request, validation error ',
-};
 
 export interface FileServices {
   readonly paths: FilePaths;
@@ -118,7 +114,7 @@ function moveRoute({ paths, staging }: FileServices): Route {
     tag: TAG,
     summary: 'Move files and directories',
     description: 'In order; stops at the first failure. Nothing is overwritten. Works across file systems.',
-    body: jsonBody(moveRequest, PREFIXES),
+    body: jsonBody(moveRequest, BODY_ERRORS),
     responses: {
       200: { description: 'Moved' },
       400: errorResponse('The request is not valid'),
@@ -141,7 +137,7 @@ function copyRoute({ paths, staging }: FileServices): Route {
     summary: 'Copy files and directories',
     description:
       'In order; stops at the first failure. Each copy appears as a whole. Links are copied as links.',
-    body: jsonBody(copyRequest, PREFIXES),
+    body: jsonBody(copyRequest, BODY_ERRORS),
     responses: {
       200: { description: 'Copied' },
       400: errorResponse('The request is not valid, or something is no file, directory or link'),
@@ -165,7 +161,7 @@ function permissionsRoute(paths: FilePaths): Route {
     tag: TAG,
     summary: 'Change mode, owner and group',
     description: 'Symbolic links are followed. Mode first.',
-    body: jsonBody(permissionsRequest, PREFIXES),
+    body: jsonBody(permissionsRequest, BODY_ERRORS),
     responses: {
       200: { description: 'Changed' },
       400: errorResponse('The request is not valid'),
@@ -195,7 +191,7 @@ function replaceRoute({ paths, staging }: FileServices): Route {
     summary: 'Replace text in files',
     description: 'Every occurrence of a plain text. All files change or none does.',
     query: replaceQuery,
-    body: jsonBody(replaceRequest, PREFIXES),
+    body: jsonBody(replaceRequest, BODY_ERRORS),
     responses: {
       200: { description: 'Empty; with `verbose` the counts', schema: replaceAnswer },
       400: errorResponse('The request is not valid'),

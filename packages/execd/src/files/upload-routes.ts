@@ -47,16 +47,19 @@ export function uploadRoute(services: { readonly paths: FilePaths; readonly stag
 
 function parserFor(request: IncomingMessage): MultipartParser {
   const boundary = multipartBoundary(request.headers['content-type']);
-  if (boundary === undefined) throw badForm('multipart form is empty');
+  if (boundary === undefined) throw emptyForm();
   return new MultipartParser(boundary);
 }
 
 async function readForm(body: AsyncIterable<Buffer>, parser: MultipartParser, upload: Upload): Promise<void> {
   try {
+    let isEmpty = true;
     for await (const chunk of body) {
+      isEmpty = false;
       await readChunk(parser, chunk, upload);
       releaseMemory(chunk);
     }
+    if (isEmpty) throw emptyForm();
     parser.finish();
   } catch (error) {
     throw error instanceof MultipartError ? badForm(error.message) : error;
@@ -74,6 +77,10 @@ async function readChunk(parser: MultipartParser, chunk: Buffer, upload: Upload)
 function take(event: PartEvent, upload: Upload): void | Promise<void> {
   if (event.kind === 'data') return upload.data(event.bytes);
   return event.kind === 'begin' ? upload.begin(event.headers) : upload.end();
+}
+
+function emptyForm(): ServiceError {
+  return badForm('multipart form is empty');
 }
 
 function badForm(message: string): ServiceError {

@@ -110,14 +110,21 @@ export class Upload implements AsyncDisposable {
   /** Writes to the place that the metadata of that number names. */
   async #stage(number: number): Promise<PartSink> {
     const metadata = this.#metadata[number];
-    const path = this.#paths.literal(metadata?.path ?? '', 'target');
+    const given = metadata?.path ?? '';
+    const path = this.#paths.literal(given, 'target');
+    if (given.endsWith('/'))
+      throw new ServiceError('internal', 'RUNTIME_ERROR', `open ${given}: is a directory`);
     const attributes = resolvePermission(metadata ?? {}, `error chmoding file ${path}. `);
     const context = `error writing file ${path}`;
     const staged = await within(context, this.#batch.stage({ path, attributes }));
     return {
       write: (bytes) => {
-        const written = staged.write(bytes);
-        return written && within(context, written);
+        try {
+          const written = staged.write(bytes);
+          return written && within(context, written);
+        } catch (error) {
+          throw fileFailure(error, context);
+        }
       },
       end: () => within(context, this.#batch.seal(staged)),
     };

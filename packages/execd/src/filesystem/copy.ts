@@ -56,10 +56,11 @@ async function copyInto(from: string, to: string, keeps: CopyKeeps): Promise<voi
   }
   await mkdir(to, { mode: 0o700 });
   await walk(from, {
-    async visit({ accessPath, relativePath, type }) {
+    async visit({ path, systemPath, relativePath, type }) {
+      if (typeof systemPath !== 'string') throw invalidRequest(`the name is no UTF-8: ${path}`);
       const target = join(to, relativePath);
       if (type === 'directory') await mkdir(target, { mode: 0o700 });
-      else await copyEntry(accessPath, target, await lstat(accessPath), keeps);
+      else await copyEntry(systemPath, target, await lstat(systemPath), keeps);
     },
     // Last: a directory without write permission could not be filled, and filling it changes its time.
     leave: async ({ accessPath, relativePath }) =>

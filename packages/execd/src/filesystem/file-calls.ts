@@ -11,21 +11,31 @@ type Awaitable<T> = T | Promise<T>;
  * exist; everything else that fails is thrown as the system's error. Whoever opens a descriptor closes it.
  */
 export interface FileCalls {
-  lstat(path: string): Awaitable<Stats | undefined>;
-  stat(path: string): Awaitable<Stats | undefined>;
+  lstat(path: string | Buffer): Awaitable<Stats | undefined>;
+  stat(path: string | Buffer): Awaitable<Stats | undefined>;
   readdir(path: string): Awaitable<Dirent[]>;
   open(path: string, flags: number, mode?: number): Awaitable<number>;
   fstat(descriptor: number): Awaitable<Stats>;
   ftruncate(descriptor: number, length: number): Awaitable<void>;
+  /** Up to `into.length` bytes from where the descriptor stands; 0 at the end of the file. */
+  read(descriptor: number, into: Buffer): Awaitable<number>;
   fchmod(descriptor: number, mode: number): Awaitable<void>;
   fchown(descriptor: number, uid: number, gid: number): Awaitable<void>;
+  /** Access and modification time, seconds since 1970. */
+  futimes(descriptor: number, accessed: number, modified: number): Awaitable<void>;
   /** Everything, in as many steps as the system takes. */
   write(descriptor: number, bytes: Buffer): Awaitable<void>;
   close(descriptor: number): Awaitable<void>;
   rename(from: string, to: string): Awaitable<void>;
   link(existing: string, path: string): Awaitable<void>;
-  unlink(path: string): Awaitable<void>;
-  rmdir(path: string): Awaitable<void>;
+  symlink(target: string, path: string): Awaitable<void>;
+  readlink(path: string): Awaitable<string>;
+  chmod(path: string, mode: number): Awaitable<void>;
+  /** Of a symbolic link itself, as lutimes. */
+  lchown(path: string, uid: number, gid: number): Awaitable<void>;
+  lutimes(path: string, accessed: number, modified: number): Awaitable<void>;
+  unlink(path: string | Buffer): Awaitable<void>;
+  rmdir(path: string | Buffer): Awaitable<void>;
   mkdir(path: string): Awaitable<void>;
   /** The magic number that statfs(2) gives. */
   fileSystemType(path: string): Awaitable<number>;
@@ -36,6 +46,9 @@ export interface FileCalls {
  * stand still meanwhile.
  */
 const LARGE_DIRECTORY_BYTES = 256 * 1024;
+
+/** More than this (bytes) is read in the thread pool. */
+const LARGE_READ_BYTES = 64 * 1024;
 
 /** On the spot: 2 µs a call instead of 60 µs by way of the thread pool. */
 const immediate: FileCalls = {
@@ -48,20 +61,31 @@ const immediate: FileCalls = {
   open: fs.openSync,
   fstat: (descriptor) => fs.fstatSync(descriptor),
   ftruncate: fs.ftruncateSync,
+  read(descriptor, into) {
+    const isLarge = into.length > LARGE_READ_BYTES;
+    return isLarge ? pooled.read(descriptor, into) : fs.readSync(descriptor, into);
+  },
   fchmod: fs.fchmodSync,
   fchown: fs.fchownSync,
+  futimes: fs.futimesSync,
   write(descriptor, bytes) {
     for (let done = 0; done < bytes.length;) done += fs.writeSync(descriptor, bytes, done);
   },
   close: fs.closeSync,
   rename: fs.renameSync,
   link: fs.linkSync,
+  symlink: (target, path) => fs.symlinkSync(target, path),
+  readlink: (path) => fs.readlinkSync(path),
+  chmod: fs.chmodSync,
+  lchown: fs.lchownSync,
+  lutimes: fs.lutimesSync,
   unlink: fs.unlinkSync,
   rmdir: fs.rmdirSync,
   mkdir: (path) => fs.mkdirSync(path),
   fileSystemType: (path) => fs.statfsSync(path).type,
 };
 
+const read = promisify(fs.read);
 const write = promisify(fs.write);
 
 /** By way of the thread pool, for file systems that may keep a caller waiting. */
@@ -72,8 +96,10 @@ const pooled: FileCalls = {
   open: promisify(fs.open),
   fstat: promisify(fs.fstat),
   ftruncate: promisify(fs.ftruncate),
+  read: async (descriptor, into) => (await read(descriptor, into, 0, into.length, null)).bytesRead,
   fchmod: promisify(fs.fchmod),
   fchown: promisify(fs.fchown),
+  futimes: promisify(fs.futimes),
   async write(descriptor, bytes) {
     for (let done = 0; done < bytes.length;) {
       done += (await write(descriptor, bytes, done, bytes.length - done, null)).bytesWritten;
@@ -82,6 +108,11 @@ const pooled: FileCalls = {
   close: promisify(fs.close),
   rename: fs.promises.rename,
   link: fs.promises.link,
+  symlink: (target, path) => fs.promises.symlink(target, path),
+  readlink: (path) => fs.promises.readlink(path),
+  chmod: fs.promises.chmod,
+  lchown: fs.promises.lchown,
+  lutimes: fs.promises.lutimes,
   unlink: fs.promises.unlink,
   rmdir: (path) => fs.promises.rmdir(path),
   mkdir: (path) => fs.promises.mkdir(path),

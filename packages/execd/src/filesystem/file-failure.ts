@@ -65,6 +65,11 @@ export function notRegular(path: string, stats: Stats): ServiceError {
   return invalidRequest(`not a regular file: ${path}`);
 }
 
+/** 500 `RUNTIME_ERROR`: a file stands where a directory is needed. */
+export function notADirectory(path: string): ServiceError {
+  return new ServiceError('internal', 'RUNTIME_ERROR', `mkdir ${path}: not a directory`);
+}
+
 /** 400 for a link that leads back to itself; anything else as it is. */
 export function loopFailure(error: unknown, path: string): unknown {
   if (errorCode(error) !== 'ELOOP') return error;

@@ -21,9 +21,10 @@ function follow(path: string, links: number): string {
   try {
     return realpathSync.native(path);
   } catch (error) {
-    if (errorCode(error) !== 'ENOENT' || links > LINK_LIMIT) throw error;
+    const isMissing = ['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '');
+    if (!isMissing || links > LINK_LIMIT) throw error;
   }
-  // Missing: a link to something missing, or a name in a directory that may be missing too.
+  // Missing, or below a file: a link to something missing, or a name in a directory that may be missing too.
   const target = linkTarget(path);
   if (target !== undefined) return follow(resolve(follow(dirname(path), links + 1), target), links + 1);
   const parent = dirname(path);

@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { errorCode } from '../os/errno.ts';
 import { fileCalls } from './file-calls.ts';
 import { walk } from './walk.ts';
@@ -9,8 +8,8 @@ import { walk } from './walk.ts';
  */
 export async function removeTree(path: string): Promise<void> {
   const calls = fileCalls();
-  const unlink = (found: string) => unlessMissing(() => calls.unlink(found));
-  const rmdir = (found: string) => unlessMissing(() => calls.rmdir(found));
+  const unlink = (found: string | Buffer) => unlessMissing(() => calls.unlink(found));
+  const rmdir = (found: string | Buffer) => unlessMissing(() => calls.rmdir(found));
   const stats = await calls.lstat(path);
   if (stats === undefined) return;
   if (!stats.isDirectory()) {
@@ -18,21 +17,11 @@ export async function removeTree(path: string): Promise<void> {
     return;
   }
   await walk(path, {
-    visit: (entry) => (entry.type === 'directory' ? undefined : unlink(entry.accessPath)),
-    leave: (directory) => rmdirWithStrangers(directory.entryPath, rmdir),
+    visit: (entry) => (entry.type === 'directory' ? undefined : unlink(entry.systemPath)),
+    leave: (directory) => rmdir(directory.entryPath),
     // An empty one can be removed unread.
-    unreadable: (directory) => rmdir(directory.accessPath),
+    unreadable: (directory) => rmdir(directory.systemPath),
   });
-}
-
-/** A name that is no UTF-8 cannot be told to the system as text: what has one is left until here. */
-async function rmdirWithStrangers(path: string, rmdir: (path: string) => Promise<void>): Promise<void> {
-  try {
-    await rmdir(path);
-  } catch (error) {
-    if (errorCode(error) !== 'ENOTEMPTY') throw error;
-    await rm(path, { recursive: true, force: true });
-  }
 }
 
 async function unlessMissing(remove: () => void | Promise<void>): Promise<void> {

@@ -1,19 +1,19 @@
 import fs from 'node:fs';
 import type { Stats } from 'node:fs';
 import { dirname } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { errorCode } from '../os/errno.ts';
 import { fileCalls } from './file-calls.ts';
 import type { FileCalls } from './file-calls.ts';
-import { fileExists, loopFailure, notRegular } from './file-failure.ts';
+import { fileExists, loopFailure, notADirectory, notRegular } from './file-failure.ts';
 import { realTarget } from './links.ts';
 import { makeDirectories } from '../os/make-directories.ts';
-import { applyAttributes } from './permission.ts';
+import { UNCHANGED } from './permission.ts';
 import type { Attributes } from './permission.ts';
-import { StagedFile } from './staged-file.ts';
+import { isWritable, linkNew, syncDirectory, writeInPlace } from './placement.ts';
+import { StagedFile, stagedName } from './staged-file.ts';
 import type { Staging } from './staging.ts';
-import { TimeSlice } from './time-slice.ts';
+import { TimeSlice } from '../os/time-slice.ts';
 
 const fsync = promisify(fs.fsync);
 
@@ -36,17 +36,39 @@ export interface StagingTarget {
   readonly newMode?: number;
   /** Refuse with 412 when there is something already. */
   readonly createOnly?: boolean;
+  /**
+   * Take the place of whatever is there but a directory, a symbolic link too, and keep nothing of it. The caller sees to
+   * it that nothing of the batch goes below.
+   */
+  readonly replaces?: boolean;
 }
 
-/** A file of a batch that waits for the commit. */
+/** A symbolic link that waits for its place. */
+export interface StagingLink {
+  /** Absolute and clean. What stands there is replaced, but for a directory. */
+  readonly path: string;
+  readonly leadsTo: string;
+  readonly owner: Pick<Attributes, 'uid' | 'gid'>;
+  /** Seconds since 1970. */
+  readonly modified: number;
+}
+
+/** What waits for the commit, in little memory: there may be a million. */
 interface Waiting {
-  readonly staged: StagedFile;
-  readonly target: StagingTarget;
-  /** What `staged` takes the place of; missing where nothing may be created beside the target. */
+  /** `name`: one more name of a file that has others. */
+  readonly kind: 'file' | 'symlink' | 'name';
+  /** Its temporary name ends in its number; only `file` has another one. */
+  readonly number: number;
+  /** The target. */
+  readonly path: string;
+  readonly attributes: Attributes;
+  readonly createOnly: boolean;
+  /** Where the target and the temporary name stand; missing where nothing may be created beside the target. */
   readonly directory: StagingDirectory | undefined;
   /** It was there before the batch, and stays when there is no commit. */
   readonly isAdopted: boolean;
-  isPlaced: boolean;
+  /** While it may be open, or when it has a name of its own. */
+  file: StagedFile | undefined;
 }
 
 interface StagingDirectory {
@@ -58,15 +80,18 @@ interface StagingDirectory {
  * Files that appear together or not at all. Each is written to a temporary file beside its target and gets mode, owner
  * and fsync there; `commit` renames all, in order, and syncs each directory once. Disposing a batch that was not
  * committed removes everything that it made. A target keeps mode and owner unless its attributes say otherwise; a new
- * one has 0777 without the umask (contract §7.7) unless told otherwise. A reader of a target sees the old or the new content, never a part.
- * Rejects with the system's errors, and with ServiceErrors for targets that are no regular files.
+ * one has 0777 without the umask (contract §7.7) unless told otherwise. A reader of a target sees the old or the new
+ * content, never a part. Rejects with the system's errors, and with ServiceErrors for targets that are no regular files.
  */
 export class StagedBatch implements AsyncDisposable {
   readonly #calls: FileCalls = fileCalls();
   readonly #slice = new TimeSlice();
   readonly #staging: Staging;
   readonly #use: Disposable;
+  readonly #prefix = `${stagedName()}-`;
   readonly #waiting: Waiting[] = [];
+  #placed = 0;
+  readonly #targets = new Set<string>();
   readonly #directories = new Map<string, StagingDirectory>();
   /** Made for this batch, parents first. */
   readonly #made: string[] = [];
@@ -81,30 +106,27 @@ export class StagedBatch implements AsyncDisposable {
 
   /** A file to write to; `seal` it when it has all its bytes. */
   async stage(wanted: StagingTarget): Promise<StagedFile> {
-    const { target, existing } = await this.#inspect(wanted);
+    const { target, existing } = wanted.replaces
+      ? { target: wanted, existing: undefined }
+      : await this.#inspect(wanted);
     const directory = await this.makeDirectory(dirname(target.path), target.attributes);
     const mode =
       target.attributes.mode ?? (existing ? existing.mode & MODE_BITS : (target.newMode ?? NEW_FILE_MODE));
-    const staged = await this.#create(directory, mode, existing && target.path);
-    const isBeside = dirname(staged.path) === directory.path;
-    this.#waiting.push({
-      staged,
-      target,
-      directory: isBeside ? directory : undefined,
-      isAdopted: false,
-      isPlaced: false,
-    });
-    if (isBeside) await this.#setAttributes(staged, target.attributes, existing);
+    const file = await this.#create(directory, mode, existing && target.path);
+    const isBeside = dirname(file.path) === directory.path;
+    this.#wait(target, { kind: 'file', directory: isBeside ? directory : undefined, file });
+    if (!wanted.replaces) this.#targets.add(target.path);
+    if (isBeside) await this.#setAttributes(file, target.attributes, existing);
     const pause = this.#slice.pause();
     if (pause) await pause;
-    return staged;
+    return file;
   }
 
   /** Takes a file that was written beside its target before. When it rejects the file is still to be closed. */
   async adopt(staged: StagedFile, wanted: StagingTarget): Promise<void> {
     const { target, existing } = await this.#inspect(wanted);
     const directory = await this.makeDirectory(dirname(target.path), target.attributes);
-    this.#waiting.push({ staged, target, directory, isAdopted: true, isPlaced: false });
+    this.#wait(target, { kind: 'file', directory, file: staged, isAdopted: true });
     const mode =
       target.attributes.mode ??
       (existing ? existing.mode & MODE_BITS : (target.newMode ?? NEW_FILE_MODE) & ~UMASK);
@@ -112,21 +134,41 @@ export class StagedBatch implements AsyncDisposable {
     await this.#calls.fchmod(staged.descriptor, mode);
   }
 
-  /** Ends the writing of the file that was staged last. Its sync goes on while the next ones are written. */
-  async seal(staged: StagedFile): Promise<void> {
-    const isOnDisk = this.#waiting.at(-1)?.directory?.isInMemory === false;
-    if (!isOnDisk) {
-      await staged.close();
-      return;
+  /** A symbolic link; it appears with the files. */
+  async stageLink({ path, leadsTo, owner, modified }: StagingLink): Promise<void> {
+    const directory = await this.makeDirectory(dirname(path), owner);
+    const staged = this.#nextPath(directory);
+    await this.#calls.symlink(leadsTo, staged);
+    this.#wait({ path, attributes: UNCHANGED }, { kind: 'symlink', directory });
+    if (owner.uid !== undefined || owner.gid !== undefined) {
+      await this.#calls.lchown(staged, owner.uid ?? -1, owner.gid ?? -1);
     }
-    while (this.#syncs.size >= SYNC_WIDTH) await Promise.race(this.#syncs);
-    const sync: Promise<void> = staged
-      .close(fsync)
-      .catch((error: unknown) => {
-        this.#syncFailure ??= error;
-      })
-      .finally(() => this.#syncs.delete(sync));
-    this.#syncs.add(sync);
+    await this.#calls.lutimes(staged, modified, modified);
+  }
+
+  /** The ticket of what was staged last. */
+  get lastTicket(): number {
+    return this.#waiting.length - 1;
+  }
+
+  /** One more name for a file that was sealed, by its ticket; it takes the place of what is there. */
+  async stageName(path: string, ticket: number): Promise<void> {
+    const earlier = this.#waiting[ticket];
+    if (!earlier) throw new Error(`no staged file ${ticket}`);
+    const directory = await this.makeDirectory(dirname(path), UNCHANGED);
+    await this.#calls.link(this.#stagedPath(earlier), this.#nextPath(directory));
+    this.#wait({ path, attributes: earlier.attributes }, { kind: 'name', directory });
+  }
+
+  /**
+   * Ends the writing of the file that was staged last, and sets when it was modified (seconds since 1970). Its sync goes
+   * on while the next ones are written.
+   */
+  async seal(staged: StagedFile, modified?: number): Promise<void> {
+    const waiting = this.#waiting.at(-1);
+    if (waiting?.directory?.isInMemory === false) await this.#syncSoon(staged, modified);
+    else await staged.close((descriptor) => this.#setTime(descriptor, modified));
+    if (waiting?.directory && !waiting.isAdopted) waiting.file = undefined;
   }
 
   /** Makes a directory and its missing parents, with this owner and group; they go away when there is no commit. */
@@ -136,6 +178,7 @@ export class StagedBatch implements AsyncDisposable {
   ): Promise<StagingDirectory> {
     const known = this.#directories.get(path);
     if (known) return known;
+    this.#refuseBelowFile(path);
     const made = await makeDirectories(path, this.#calls);
     this.#made.push(...made);
     for (const parent of made) {
@@ -154,7 +197,7 @@ export class StagedBatch implements AsyncDisposable {
     this.#isCommitted = true;
     for (const waiting of this.#waiting) {
       await this.#place(waiting);
-      waiting.isPlaced = true;
+      this.#placed += 1;
       const pause = this.#slice.pause();
       if (pause) await pause;
     }
@@ -164,12 +207,71 @@ export class StagedBatch implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     using _use = this.#use;
     await Promise.all(this.#syncs);
-    for (const { staged, isAdopted, isPlaced } of this.#waiting) {
-      if (!isPlaced && !isAdopted) await staged.discard().catch(() => undefined);
+    for (const waiting of this.#waiting.slice(this.#placed)) {
+      await this.#discard(waiting);
+      const pause = this.#slice.pause();
+      if (pause) await pause;
     }
     if (this.#isCommitted) return;
     // What somebody else has put something into stays.
     for (const path of this.#made.toReversed()) await fs.promises.rmdir(path).catch(() => undefined);
+  }
+
+  /** What will be a file cannot be a directory too: better now than in the middle of the commit. */
+  #refuseBelowFile(directory: string): void {
+    for (let parent = directory; parent !== '/'; parent = dirname(parent)) {
+      if (this.#targets.has(parent)) throw notADirectory(parent);
+    }
+  }
+
+  #wait(
+    { path, attributes, createOnly = false }: StagingTarget,
+    staged: Pick<Waiting, 'kind' | 'directory'> & Partial<Waiting>,
+  ): void {
+    const number = this.#waiting.length;
+    const { kind, directory, file, isAdopted = false } = staged;
+    this.#waiting.push({ kind, number, path, attributes, createOnly, directory, isAdopted, file });
+  }
+
+  /** Where the one that is staged next has its temporary name. */
+  #nextPath({ path }: StagingDirectory): string {
+    return `${path}/${this.#nextName()}`;
+  }
+
+  #nextName(): string {
+    return this.#prefix + this.#waiting.length.toString(36);
+  }
+
+  #stagedPath({ file, directory, number }: Waiting): string {
+    return file ? file.path : `${directory?.path}/${this.#prefix}${number.toString(36)}`;
+  }
+
+  async #discard(waiting: Waiting): Promise<void> {
+    if (waiting.isAdopted) return;
+    try {
+      if (waiting.file) await waiting.file.discard();
+      else await this.#calls.unlink(this.#stagedPath(waiting));
+    } catch {
+      // Somebody else has removed it.
+    }
+  }
+
+  async #syncSoon(staged: StagedFile, modified: number | undefined): Promise<void> {
+    while (this.#syncs.size >= SYNC_WIDTH) await Promise.race(this.#syncs);
+    const sync: Promise<void> = staged
+      .close(async (descriptor) => {
+        await this.#setTime(descriptor, modified);
+        await fsync(descriptor);
+      })
+      .catch((error: unknown) => {
+        this.#syncFailure ??= error;
+      })
+      .finally(() => this.#syncs.delete(sync));
+    this.#syncs.add(sync);
+  }
+
+  #setTime(descriptor: number, modified: number | undefined): void | Promise<void> {
+    if (modified !== undefined) return this.#calls.futimes(descriptor, Date.now() / 1_000, modified);
   }
 
   /** The target with its links followed, and what stands there. */
@@ -189,7 +291,8 @@ export class StagedBatch implements AsyncDisposable {
     existingPath: string | undefined,
   ): Promise<StagedFile> {
     try {
-      return await StagedFile.create(path, mode, this.#calls, isInMemory ? 'memory' : 'disk');
+      const medium = isInMemory ? 'memory' : 'disk';
+      return await StagedFile.create(path, mode, this.#calls, medium, this.#nextName());
     } catch (error) {
       const isForbidden = ['EACCES', 'EPERM', 'EROFS'].includes(errorCode(error) ?? '');
       if (!isForbidden || existingPath === undefined || !isWritable(existingPath)) throw error;
@@ -223,44 +326,34 @@ export class StagedBatch implements AsyncDisposable {
     }
   }
 
-  async #place({ staged, target, directory }: Waiting): Promise<void> {
+  async #place(waiting: Waiting): Promise<void> {
+    const { kind, path, createOnly, directory } = waiting;
+    const staged = this.#stagedPath(waiting);
     if (directory === undefined) {
-      await writeInPlace(staged.path, target);
-    } else if (target.createOnly) {
-      await this.#linkNew(staged, target);
-    } else {
-      await this.#renameOver(staged, target);
+      await writeInPlace(staged, waiting);
+    } else if (createOnly) {
+      await linkNew(staged, path, this.#calls);
+    } else if (kind === 'symlink') {
+      await this.#calls.rename(staged, path);
       return;
+    } else {
+      await this.#renameOver(staged, waiting);
+      // Between two names of one file rename(2) does nothing, and the temporary one is left.
+      if (kind === 'file' || !(await this.#calls.lstat(staged))) return;
     }
-    await this.#calls.unlink(staged.path);
+    await this.#calls.unlink(staged);
   }
 
-  async #linkNew(staged: StagedFile, target: StagingTarget): Promise<void> {
+  async #renameOver(staged: string, waiting: Waiting): Promise<void> {
     try {
-      await this.#calls.link(staged.path, target.path);
-    } catch (error) {
-      throw errorCode(error) === 'EEXIST' ? fileExists(target.path) : error;
-    }
-  }
-
-  async #renameOver(staged: StagedFile, target: StagingTarget): Promise<void> {
-    try {
-      await this.#calls.rename(staged.path, target.path);
+      await this.#calls.rename(staged, waiting.path);
     } catch (error) {
       // A file that is a mount point, as /etc/hosts is in a pod, cannot be replaced.
       if (errorCode(error) !== 'EBUSY') throw error;
-      await writeInPlace(staged.path, target);
-      await this.#calls.unlink(staged.path);
+      await writeInPlace(staged, waiting);
+      await this.#calls.unlink(staged);
     }
   }
-}
-
-/** Copies the bytes into the existing file. A reader may see a part of them. */
-async function writeInPlace(from: string, { path, attributes }: StagingTarget): Promise<void> {
-  await pipeline(fs.createReadStream(from), fs.createWriteStream(path, { flags: 'r+', flush: true }));
-  await fs.promises.truncate(path, (await fs.promises.stat(from)).size);
-
-  await applyAttributes(path, attributes);
 }
 
 function followLinks(path: string): string {
@@ -268,25 +361,5 @@ function followLinks(path: string): string {
     return realTarget(path);
   } catch (error) {
     throw loopFailure(error, path);
-  }
-}
-
-function isWritable(path: string): boolean {
-  try {
-    fs.accessSync(path, fs.constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Makes renames last: fsync(2) of a file says nothing about its entry in the directory. */
-async function syncDirectory(path: string): Promise<void> {
-  try {
-    await using handle = await fs.promises.open(path);
-    await handle.sync();
-  } catch (error) {
-    // Some file systems cannot sync a directory, and one without read permission cannot be opened.
-    if (!['EINVAL', 'EACCES'].includes(errorCode(error) ?? '')) throw error;
   }
 }

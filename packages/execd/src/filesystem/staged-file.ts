@@ -56,8 +56,9 @@ export class StagedFile {
     mode: number,
     calls: FileCalls,
     medium: Medium = 'disk',
+    name = stagedName(),
   ): Promise<StagedFile> {
-    const path = `${directory}/${stagedName()}`;
+    const path = `${directory}/${name}`;
     const flags = O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY;
     return new StagedFile(path, await calls.open(path, flags, mode), calls, medium);
   }

@@ -1,10 +1,11 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import type { Dirent, Stats } from 'node:fs';
-import { realpath } from 'node:fs/promises';
+import { isUtf8 } from 'node:buffer';
+import { readdir, realpath } from 'node:fs/promises';
 import { errorCode } from '../os/errno.ts';
 import { fileCalls } from './file-calls.ts';
 import type { FileCalls } from './file-calls.ts';
-import { TimeSlice } from './time-slice.ts';
+import { TimeSlice } from '../os/time-slice.ts';
 
 export type FileType = 'file' | 'directory' | 'symlink' | 'other';
 
@@ -13,6 +14,19 @@ export type FileType = 'file' | 'directory' | 'symlink' | 'other';
  * to 255.
  */
 const LONG_PATH_BYTES = 3_500;
+/** The most that one UTF-16 unit takes in UTF-8. */
+const UNIT_BYTES = 3;
+
+/** What stands for bytes that are no UTF-8. */
+const REPLACEMENT = '\uFFFD';
+
+/** A name in a directory; one that is no UTF-8 has its bytes too. */
+interface Found extends Pick<Dirent, 'name' | 'isFile' | 'isDirectory' | 'isSymbolicLink'> {
+  readonly bytes?: Buffer;
+}
+
+/** A few links can make endlessly many paths: what is beyond this many directories counts as skipped. */
+const FOLLOWED_DIRECTORIES = 100_000;
 
 export interface WalkOptions {
   /** How many levels below the root are visited; all when missing. */
@@ -21,7 +35,7 @@ export interface WalkOptions {
   readonly hidden?: boolean;
   /**
    * Asked for each symbolic link, with the real path of what it leads to: true to take the target in its place and to
-   * enter it when it is a directory, each directory once. Without it links are links.
+   * enter it when it is a directory, but never from below itself. Without it links are links.
    */
   readonly follow?: (realPath: string) => boolean;
   /** Ends the walk early, with the signal's reason. */
@@ -42,7 +56,7 @@ export interface WalkVisitor {
 
 /** How a walk went. */
 export interface WalkSummary {
-  /** Directories that could not be read, or whose name is no UTF-8. What vanished meanwhile is not counted. */
+  /** Directories that could not be read. What vanished meanwhile is not counted. */
   readonly skipped: number;
 }
 
@@ -55,7 +69,7 @@ export interface WalkedDirectory {
   /** Stands for the same directory in system calls, however long `path` is; valid until the directory was left. */
   readonly accessPath: string;
   /** Its entry in its parent, which is accessible until it was left: what rmdir(2) wants. */
-  readonly entryPath: string;
+  readonly entryPath: string | Buffer;
   /** The root's is 0. */
   readonly depth: number;
 }
@@ -65,11 +79,13 @@ export class WalkEntry {
   readonly name: string;
   readonly type: FileType;
   readonly directory: WalkedDirectory;
+  readonly #bytes: Buffer | undefined;
 
-  constructor(name: string, type: FileType, directory: WalkedDirectory) {
-    this.name = name;
+  constructor(found: Found, type: FileType, directory: WalkedDirectory) {
+    this.name = found.name;
     this.type = type;
     this.directory = directory;
+    this.#bytes = found.bytes;
   }
 
   /** As it is shown. */
@@ -81,9 +97,15 @@ export class WalkEntry {
     return this.directory.depth === 0 ? this.name : `${this.directory.relativePath}/${this.name}`;
   }
 
-  /** For system calls, until its directory was left. */
+  /** For system calls, until its directory was left. What has a name that is no UTF-8 is not found by it. */
   get accessPath(): string {
     return below(this.directory.accessPath, this.name);
+  }
+
+  /** As accessPath, for names of any bytes. */
+  get systemPath(): string | Buffer {
+    if (this.#bytes === undefined) return this.accessPath;
+    return Buffer.concat([Buffer.from(below(this.directory.accessPath, '')), this.#bytes]);
   }
 
   /** 1 for what stands in the root. */
@@ -112,10 +134,12 @@ export async function walk(
 
 interface Frame {
   readonly directory: WalkedDirectory;
-  readonly entries: readonly Dirent[];
+  readonly entries: readonly Found[];
   next: number;
   /** Held while the directory is accessed through it. */
   readonly descriptor: number | undefined;
+  /** `dev:ino`, where links are followed. */
+  readonly identity: string | undefined;
 }
 
 class Walker {
@@ -124,8 +148,8 @@ class Walker {
   readonly #calls: FileCalls = fileCalls();
   readonly #stack: Frame[] = [];
   readonly #slice = new TimeSlice();
-  /** `dev:ino` of directories, where links are followed: a few links can make endlessly many paths. */
-  readonly #entered = new Set<string>();
+  /** Directories, where links are followed. */
+  #entered = 0;
   #skipped = 0;
   #isStopped = false;
 
@@ -156,18 +180,18 @@ class Walker {
   }
 
   /** A promise only where there is something to wait for: most entries are files that the visitor passes over. */
-  #visitEntry(found: Dirent, directory: WalkedDirectory): Promise<void> | undefined {
+  #visitEntry(found: Found, directory: WalkedDirectory): Promise<void> | undefined {
     if (found.isSymbolicLink() && this.#options.follow) return this.#visitTarget(found, directory);
-    const entry = new WalkEntry(found.name, typeOf(found), directory);
+    const entry = new WalkEntry(found, typeOf(found), directory);
     const visited = this.#visitor.visit(entry);
     if (visited === undefined && entry.type !== 'directory') return undefined;
     return this.#goOn(visited, entry);
   }
 
-  async #visitTarget(found: Dirent, directory: WalkedDirectory): Promise<void> {
-    const link = new WalkEntry(found.name, 'symlink', directory);
+  async #visitTarget(found: Found, directory: WalkedDirectory): Promise<void> {
+    const link = new WalkEntry(found, 'symlink', directory);
     const target = await this.#followed(link);
-    const entry = target === undefined ? link : new WalkEntry(found.name, typeOf(target), directory);
+    const entry = target === undefined ? link : new WalkEntry(found, typeOf(target), directory);
     await this.#goOn(this.#visitor.visit(entry), entry);
   }
 
@@ -176,26 +200,30 @@ class Walker {
     if (result === 'stop') this.#isStopped = true;
     const isWanted = entry.type === 'directory' && result === undefined;
     if (!isWanted || entry.depth >= (this.#options.depth ?? Infinity)) return;
-    const { path, relativePath, accessPath, depth } = entry;
+    const { path, relativePath, accessPath, systemPath, depth } = entry;
     try {
-      await this.#enter({ path, relativePath, accessPath, entryPath: accessPath, depth });
+      await this.#enter({ path, relativePath, accessPath, entryPath: systemPath, depth });
     } catch (error) {
-      if (errorCode(error) === 'ENOENT' && isAddressable(entry.name)) return;
+      if (errorCode(error) === 'ENOENT') return;
       this.#skipped += 1;
       await this.#visitor.unreadable?.(entry, error);
     }
   }
 
   async #enter(directory: WalkedDirectory): Promise<void> {
-    const isLong = directory.accessPath.length > LONG_PATH_BYTES / 4 && isTooLong(directory.accessPath);
-    const descriptor = isLong ? openDirectory(directory.accessPath) : undefined;
+    const { accessPath, entryPath } = directory;
+    const isIndirect = typeof entryPath !== 'string' || isTooLong(accessPath);
+    const descriptor = isIndirect ? openDirectory(entryPath) : undefined;
     const accessed =
       descriptor === undefined ? directory : { ...directory, accessPath: `/proc/self/fd/${descriptor}` };
     try {
-      if (this.#options.follow && !(await this.#isNew(accessed.accessPath))) return;
+      const identity = this.#options.follow ? await this.#identify(accessed.accessPath) : undefined;
+      if (this.#options.follow && !this.#isOpen(identity)) return;
       const listed = this.#calls.readdir(accessed.accessPath);
-      const entries = inByteOrder(listed instanceof Promise ? await listed : listed);
-      this.#stack.push({ directory: accessed, entries, next: 0, descriptor });
+      const named: Found[] = listed instanceof Promise ? await listed : listed;
+      const isText = !named.some(({ name }) => name.includes(REPLACEMENT));
+      const entries = inByteOrder(isText ? named : await readBytes(accessed.accessPath));
+      this.#stack.push({ directory: accessed, entries, next: 0, descriptor, identity });
     } finally {
       if (descriptor !== undefined && this.#stack.at(-1)?.descriptor !== descriptor) closeSync(descriptor);
     }
@@ -208,13 +236,17 @@ class Walker {
     if (frame.descriptor !== undefined) closeSync(frame.descriptor);
   }
 
-  async #isNew(path: string): Promise<boolean> {
+  async #identify(path: string): Promise<string | undefined> {
     const stats = await this.#calls.stat(path);
-    if (stats === undefined) return false;
-    const identity = `${stats.dev}:${stats.ino}`;
-    const isNew = !this.#entered.has(identity);
-    this.#entered.add(identity);
-    return isNew;
+    return stats && `${stats.dev}:${stats.ino}`;
+  }
+
+  /** Whether a directory may be entered where links are followed: not from below itself, and not endlessly many. */
+  #isOpen(identity: string | undefined): boolean {
+    if (identity === undefined || this.#stack.some((frame) => frame.identity === identity)) return false;
+    this.#entered += 1;
+    if (this.#entered > FOLLOWED_DIRECTORIES) this.#skipped += 1;
+    return this.#entered <= FOLLOWED_DIRECTORIES;
   }
 
   async #followed(link: WalkEntry): Promise<Stats | undefined> {
@@ -233,13 +265,8 @@ class Walker {
   }
 }
 
-/** False for a name whose bytes are no UTF-8: it is shown, but what has it seems not to exist when it is asked for. */
-export function isAddressable(name: string): boolean {
-  return !name.includes('\uFFFD');
-}
-
 /** What a directory entry or a stat is. */
-export function typeOf(found: Dirent | Stats): FileType {
+export function typeOf(found: Found | Stats): FileType {
   if (found.isFile()) return 'file';
   if (found.isDirectory()) return 'directory';
   return found.isSymbolicLink() ? 'symlink' : 'other';
@@ -250,18 +277,32 @@ function below(directory: string, name: string): string {
 }
 
 function isTooLong(path: string): boolean {
-  return Buffer.byteLength(path) > LONG_PATH_BYTES;
+  return path.length > LONG_PATH_BYTES / UNIT_BYTES && Buffer.byteLength(path) > LONG_PATH_BYTES;
 }
 
-function openDirectory(path: string): number {
+function openDirectory(path: string | Buffer): number {
   return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
 }
 
 /** From here on the order of UTF-16 units is not the order of UTF-8 bytes. */
 const HIGH = /[\uD800-\uFFFF]/;
 
-function inByteOrder(entries: Dirent[]): Dirent[] {
+function inByteOrder(entries: Found[]): Found[] {
   const isPlain = !entries.some(({ name }) => HIGH.test(name));
   if (isPlain) return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   return entries.sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
+}
+
+async function readBytes(path: string): Promise<Found[]> {
+  const found = await readdir(path, { withFileTypes: true, encoding: 'buffer' });
+  return found.map((entry) => {
+    const name = entry.name.toString();
+    return {
+      name,
+      ...(isUtf8(entry.name) ? {} : { bytes: entry.name }),
+      isFile: () => entry.isFile(),
+      isDirectory: () => entry.isDirectory(),
+      isSymbolicLink: () => entry.isSymbolicLink(),
+    };
+  });
 }

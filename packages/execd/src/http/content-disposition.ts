@@ -1,3 +1,6 @@
+/** Most names: nothing to escape. */
+const HARMLESS = /^[\w .-]+$/;
+
 /** Printable ASCII. */
 const PRINTABLE = /^[ -~]*$/;
 
@@ -12,6 +15,7 @@ const ESCAPED_NEEDLESSLY = /%(?:24|26|2B|3A|3D|40)/g;
  * of printable ASCII is quoted; any other, line ends included, is percent-encoded, as `filename` and as `filename*`.
  */
 export function attachment(baseName: string): string {
+  if (HARMLESS.test(baseName)) return `attachment; filename="${baseName}"`;
   if (PRINTABLE.test(baseName))
     return `attachment; filename="${baseName.replaceAll(/["\\]/g, String.raw`\$&`)}"`;
   const encoded = escapePathSegment(baseName);

@@ -42,7 +42,7 @@ export function isBoundary(text: string): boolean {
 }
 
 /**
- * Reads the header lines of one part, which end in CRLF or LF and may be folded. The first header of a name counts,
+ * Reads the header lines of one part, which end in CRLF and may be folded. The first header of a name counts,
  * unknown ones do not. Throws `MultipartError` for a line without a colon, NUL, and more than 100 headers.
  */
 export function parsePartHeaders(block: string, part: number): PartHeaders {
@@ -53,7 +53,7 @@ export function parsePartHeaders(block: string, part: number): PartHeaders {
   let disposition: string | undefined;
   let contentType: string | undefined;
   let count = 0;
-  for (let start = 0, end = 0; (end = lines.indexOf('\n', start)) >= 0; start = end + 1) {
+  for (let start = 0, end = 0; (end = lines.indexOf('\r\n', start)) >= 0; start = end + 2) {
     const line = lines.slice(start, end).trimEnd();
     if (line === '') continue;
     count += 1;
@@ -71,7 +71,7 @@ export function parsePartHeaders(block: string, part: number): PartHeaders {
 
 /** A line that begins with white space goes on with the one before. */
 function unfold(block: string): string {
-  return block.includes('\n ') || block.includes('\n\t') ? block.replaceAll(/\r?\n[ \t]+/g, ' ') : block;
+  return block.includes('\n ') || block.includes('\n\t') ? block.replaceAll(/\r\n[ \t]+/g, ' ') : block;
 }
 
 function describe(disposition: string, contentType: string | undefined): PartHeaders {

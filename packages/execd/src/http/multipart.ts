@@ -30,8 +30,8 @@ type State = 'content' | 'delimiter' | 'dash' | 'line' | 'headers' | 'closed' | 
 
 /**
  * Reads a multipart body (RFC 2046, RFC 7578) from chunks of any sizes, in constant memory: content is handed out as
- * views of the chunks, and only header lines are ever kept. White space behind a boundary, a preamble, an epilogue, a
- * missing line end at the very end and header lines that end in LF are accepted; a delimiter must begin with CR LF.
+ * views of the chunks, and only header lines are ever kept. White space behind a boundary, a preamble, an epilogue and
+ * a missing line end at the very end are accepted; a delimiter must begin with CR LF, and header lines must end in it.
  * Content with a line that merely begins like a delimiter (`--boundaryX`) stays content.
  *
  * Every method throws `MultipartError` for a body that is not valid; the parser is of no use from then on.
@@ -52,6 +52,7 @@ export class MultipartParser {
   #header = Buffer.alloc(0);
   #headerLength = 0;
   #isLineEmpty = true;
+  #isBehindCr = false;
 
   /** Takes what `multipartBoundary` returned. */
   constructor(boundary: string) {
@@ -227,10 +228,12 @@ export class MultipartParser {
   #findHeaderEnd(chunk: Buffer, from: number): number {
     for (let at = from; at < chunk.length; at += 1) {
       const byte = chunk[at];
-      if (byte === LF) {
+      // A LF alone is part of a line: the official JavaScript SDK streams file names as they are.
+      if (byte === LF && this.#isBehindCr) {
         if (this.#isLineEmpty) return at + 1;
         this.#isLineEmpty = true;
       } else if (byte !== CR) this.#isLineEmpty = false;
+      this.#isBehindCr = byte === CR;
     }
     return -1;
   }
@@ -244,6 +247,7 @@ export class MultipartParser {
   #beginPart(headerText: string): void {
     this.#event = { kind: 'begin', headers: parsePartHeaders(headerText, this.#partCount) };
     this.#isPartOpen = true;
+    this.#isBehindCr = false;
     this.#headerLength = 0;
     this.#state = 'content';
     // The blank line's end may be the delimiter's: a part without content (RFC 2046 §5.1.1).

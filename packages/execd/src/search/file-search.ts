@@ -6,7 +6,7 @@ import { fileCalls } from '../filesystem/file-calls.ts';
 import { fileFailure, fileNotFound } from '../filesystem/file-failure.ts';
 import { FileInfoEncoder } from '../filesystem/file-info-encoder.ts';
 import { GlobError } from '../filesystem/glob.ts';
-import { isAddressable, walk } from '../filesystem/walk.ts';
+import { walk } from '../filesystem/walk.ts';
 import type { VisitResult, WalkEntry } from '../filesystem/walk.ts';
 import { EntryPattern } from './entry-pattern.ts';
 
@@ -96,17 +96,11 @@ export class FileSearch {
   #lookAt(entry: WalkEntry): Stats | undefined | Promise<Stats | undefined> {
     const isFollowed = this.#request.follow !== undefined && entry.type !== 'symlink';
     try {
-      const stats = this.#calls[isFollowed ? 'stat' : 'lstat'](entry.accessPath);
-      if (stats instanceof Promise)
-        return stats.then((known) => this.#counted(entry, known)).catch(() => this.#miss());
-      return this.#counted(entry, stats);
+      const stats = this.#calls[isFollowed ? 'stat' : 'lstat'](entry.systemPath);
+      return stats instanceof Promise ? stats.catch(() => this.#miss()) : stats;
     } catch {
       return this.#miss();
     }
-  }
-
-  #counted(entry: WalkEntry, stats: Stats | undefined): Stats | undefined {
-    return stats === undefined && !isAddressable(entry.name) ? this.#miss() : stats;
   }
 
   #miss(): undefined {

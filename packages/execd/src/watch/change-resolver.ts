@@ -1,6 +1,6 @@
 import { fileCalls } from '../filesystem/file-calls.ts';
 import type { FileCalls } from '../filesystem/file-calls.ts';
-import { TimeSlice } from '../filesystem/time-slice.ts';
+import { TimeSlice } from '../os/time-slice.ts';
 import type { DirectoryNode, Place } from './directory-node.ts';
 import { lookAt } from './entry-look.ts';
 import { isSameFile, markOfType, typeOfMark } from './entry-mark.ts';

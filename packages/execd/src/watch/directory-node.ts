@@ -1,4 +1,4 @@
-import type { TimeSlice } from '../filesystem/time-slice.ts';
+import type { TimeSlice } from '../os/time-slice.ts';
 import { markOfType } from './entry-mark.ts';
 import type { EntryMark } from './entry-mark.ts';
 

@@ -1,4 +1,4 @@
-import { TimeSlice } from '../filesystem/time-slice.ts';
+import { TimeSlice } from '../os/time-slice.ts';
 import { endWatches, entriesBelow } from './directory-node.ts';
 import type { DirectoryNode, Place } from './directory-node.ts';
 import { isSameFile, typeOfMark } from './entry-mark.ts';

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { fileCalls } from '../filesystem/file-calls.ts';
 import { fileNotFound } from '../filesystem/file-failure.ts';
-import { TimeSlice } from '../filesystem/time-slice.ts';
+import { TimeSlice } from '../os/time-slice.ts';
 import type { FileType } from '../filesystem/walk.ts';
 import { errorCode } from '../os/errno.ts';
 import { WatchLimitError } from '../os/directory-watch.ts';

@@ -173,14 +173,16 @@ test('directories that cannot be read are skipped and counted, and a root that c
   ]);
 });
 
-test('a file whose name is no UTF-8 cannot be looked at, and is counted as skipped', async () => {
+test('a file whose name is no UTF-8 is found, in a directory whose name is none too', async () => {
   await using directory = await temporaryDirectory();
   await plant(directory.path, ['a']);
-  await writeFile(Buffer.concat([Buffer.from(`${directory.path}/f`), Buffer.from([0xff])]), '');
+  const odd = Buffer.concat([Buffer.from(`${directory.path}/f`), Buffer.from([0xff])]);
+  await mkdir(odd);
+  await writeFile(Buffer.concat([odd, Buffer.from('/'), Buffer.from([0xfe])]), '');
   await using execd = await startExecd();
   const { names, headers } = await search(execd, directory.path);
-  expect(names).toEqual(['a']);
-  expect(headers).toMatchObject({ 'execd-files-skipped': '1' });
+  expect(names).toEqual(['a', 'f\uFFFD/\uFFFD']);
+  expect(headers).toMatchObject({ 'execd-files-skipped': '0' });
 });
 
 /** A tree whose infos are more than 20 MB of JSON. Long paths make that quick. */
@@ -195,9 +197,11 @@ async function plantLarge(root: string): Promise<number> {
 test('an answer above 16 MiB is complete, and its trailer tells what was skipped', async () => {
   await using directory = await temporaryDirectory();
   const count = await plantLarge(directory.path);
-  await mkdir(Buffer.concat([Buffer.from(`${directory.path}/z`), Buffer.from([0xff])]));
+  await chmod(directory.path, 0o755);
+  await mkdir(join(directory.path, 'z'), { mode: 0o700 });
   await using execd = await startExecd();
-  const { body, headers, trailers } = await getWhole(execd.url + query(directory.path, {}));
+  // To root nothing is unreadable.
+  const { body, headers, trailers } = await getWhole(execd.url + query(directory.path, { uid: '65534' }));
   const paths = (JSON.parse(body) as Found[]).map(({ path }) => path);
   expect(new Set(paths).size).toBe(count);
   expect(paths).toEqual([...paths].sort());

@@ -34,7 +34,8 @@ async function startWorker(
   const socketPath = `${directory.path}/1.sock`;
   const [file = '', ...args] = program;
   const order = orderArguments({ socketPath, identity: { uid: UID, gid: UID, groups } });
-  const child = spawn(file, [...args, ...order], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const settings = JSON.stringify({ directories: [], watchedEntries: 0, watchedDirectories: 1 });
+  const child = spawn(file, [...args, ...order, settings], { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = once(child, 'close');
   const [firstLine] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
   return {

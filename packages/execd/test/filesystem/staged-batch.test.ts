@@ -15,18 +15,7 @@ import { describe, expect, test } from 'vitest';
 import { UNCHANGED } from '../../src/filesystem/permission.ts';
 import { StagedBatch } from '../../src/filesystem/staged-batch.ts';
 import type { StagingTarget } from '../../src/filesystem/staged-batch.ts';
-import { Staging } from '../../src/filesystem/staging.ts';
-import { PrivateDirectory } from '../../src/os/private-directory.ts';
-import { temporaryDirectory } from '../support/temporary-directory.ts';
-
-/** A directory to write in, and a place for what cannot stand there. */
-async function workplace() {
-  const stack = new AsyncDisposableStack();
-  const { path } = stack.use(await temporaryDirectory());
-  const elsewhere = stack.use(await temporaryDirectory());
-  const staging = new Staging(stack.use(new PrivateDirectory([elsewhere.path])), []);
-  return { path, staging, [Symbol.asyncDispose]: () => stack.disposeAsync() };
-}
+import { workplace } from '../support/staging-workplace.ts';
 
 async function put(batch: StagedBatch, target: Partial<StagingTarget> & { path: string }, text: string) {
   const staged = await batch.stage({ attributes: UNCHANGED, ...target });

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -26,16 +27,21 @@ test.each([{ isLate: false }, { isLate: true }])(
   },
 );
 
-test('a directory whose name is no UTF-8 is told of and counted as skipped', async () => {
+test('names that are no UTF-8 are shown with replacement characters, entered, and found by their bytes', async () => {
   await using directory = await temporaryDirectory();
-  await mkdir(Buffer.concat([Buffer.from(`${directory.path}/d`), Buffer.from([0xff])]));
+  const odd = Buffer.concat([Buffer.from(`${directory.path}/d`), Buffer.from([0xff])]);
+  await mkdir(odd);
+  await writeFile(Buffer.concat([odd, Buffer.from('/'), Buffer.from([0xe2, 0x82])]), 'text');
   await writeFile(join(directory.path, 'file'), '');
   const seen: string[] = [];
-  let skipped = 0;
+  const sizes: number[] = [];
   const summary = await walk(directory.path, {
-    visit: ({ name }) => void seen.push(name),
-    unreadable: () => void (skipped += 1),
+    visit(entry) {
+      seen.push(entry.relativePath);
+      if (entry.type === 'file') sizes.push(statSync(entry.systemPath).size);
+    },
   });
-  expect(seen).toEqual(['d\uFFFD', 'file']);
-  expect([skipped, summary.skipped]).toEqual([1, 1]);
+  expect(seen).toEqual(['d\uFFFD', 'd\uFFFD/\uFFFD', 'file']);
+  expect(sizes).toEqual([4, 0]);
+  expect(summary).toEqual({ skipped: 0 });
 });

@@ -72,7 +72,7 @@ test('a directory that the visitor refuses is not entered', async () => {
   expect(await trace(directory.path, { hidden: false }, 'b')).toEqual(['a', 'b', 'c', '/']);
 });
 
-test('links are links; followed ones are what they lead to, and each directory is entered once', async () => {
+test('links are links; followed ones are what they lead to, and a loop ends', async () => {
   await using directory = await temporaryDirectory();
   const { path } = directory;
   await mkdir(join(path, 'd'));
@@ -91,6 +91,8 @@ test('links are links; followed ones are what they lead to, and each directory i
     'd/file file',
     'd/up directory',
     'to-d directory',
+    'to-d/file file',
+    'to-d/up directory',
     'to-file file',
     'to-nothing symlink',
   ]);

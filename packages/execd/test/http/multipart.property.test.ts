@@ -73,11 +73,7 @@ function safeContent(random: Random, boundary: string): Buffer {
 function bodyOf(random: Random, boundary: string, contents: readonly Buffer[]): Buffer {
   const parts = contents.flatMap((content, index) => {
     const disposition = `Content-Disposition: form-data; name="part ${index}"; filename="é${index}"`;
-    const head = random.pick([
-      `${disposition}\r\n\r\n`,
-      `X: y\r\n${disposition}\r\n\r\n`,
-      `${disposition}\n\n`,
-    ]);
+    const head = random.pick([`${disposition}\r\n\r\n`, `X: y\r\n${disposition}\r\n\r\n`]);
     return [
       Buffer.from(`--${boundary}${random.pick(['', ' ', '\t '])}\r\n${head}`),
       content,

@@ -164,8 +164,8 @@ test.each([
     contents: ['x', 'y'],
   },
   {
-    what: 'line feeds in the headers',
-    body: '--B\nX: y\n\nx\r\n--B\n\ny\r\n--B--\r\n',
+    what: 'line feeds in the headers, which end no line',
+    body: '--B\nX: y\n\nz\r\n\r\nx\r\n--B\n\r\ny\r\n--B--\r\n',
     contents: ['x', 'y'],
   },
   { what: 'no parts', body: '--B--\r\n', contents: [] },

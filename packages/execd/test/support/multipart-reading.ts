@@ -58,7 +58,7 @@ export function referenceContents(boundary: string, body: Buffer): string[] | un
       return /^--(?![^ \t\r\n])/.test(rest) ? [...contents, content].slice(1) : undefined;
     }
     if (/^[ \t\r\n]/.test(rest)) {
-      const head = /^[ \t\r]*\n(?:(?!\r*\n)[^\n]*\n)*\r*\n/.exec(rest)?.[0];
+      const head = /^[ \t\r]*\n(?:\r+\n|[^]*?\r\n\r+\n)/.exec(rest)?.[0];
       if (head === undefined) return undefined;
       contents.push(content);
       content = '';
