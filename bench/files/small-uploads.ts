@@ -1,4 +1,5 @@
 import { basename, join } from 'node:path';
+import { numberAt, runProgram } from '../native-programs.ts';
 import { pipelineSeconds } from '../pipeline.ts';
 import { alternate } from '../rounds.ts';
 import type { Result, RunSettings, Scenario } from '../scenario.ts';
@@ -36,7 +37,16 @@ async function measureSmallUploads({ rounds, isQuick, signal }: RunSettings): Pr
   await upload();
   await expectSameTree(target, source, signal);
 
-  const { baseline, measured } = await alternate(rounds, copy, upload);
+  const stage = async (): Promise<number> => {
+    await makeEmpty(target);
+    const argv = [target, String(count), String(KIBIBYTE)];
+    return numberAt(await runProgram('staged-copy', argv, signal, process.env), 'seconds');
+  };
+  const floor: number[] = [];
+  const { baseline, measured } = await alternate(rounds, copy, async () => {
+    floor.push(await stage());
+    return await upload();
+  });
   return [
     {
       scenario: `upload of ${count.toLocaleString('en-US')} x 1 KiB, 1 request`,
@@ -44,6 +54,12 @@ async function measureSmallUploads({ rounds, isQuick, signal }: RunSettings): Pr
       measured,
       baseline,
       target: { of: 'ratio', bound: 'at most', limit: 1.5 },
+    },
+    {
+      scenario: `upload of ${count.toLocaleString('en-US')} x 1 KiB: floor, the file calls in C`,
+      unit: 's',
+      measured: floor,
+      baseline,
     },
   ];
 }

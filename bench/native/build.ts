@@ -8,6 +8,7 @@ const BUILD_DIRECTORY = join(SOURCE_DIRECTORY, 'build');
 const COMPILER_FLAGS = ['-std=c11', '-Wall', '-Wextra', '-Werror', '-O2'];
 const PROGRAM_SOURCES = {
   'copy-server': ['copy-server.c'],
+  'staged-copy': ['staged-copy.c'],
   'spawn-baseline': ['spawn-baseline.c', 'percentile.c', 'numeric-option.c'],
   'http-client': [
     'http-client.c',
