@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { basename } from 'node:path';
 import { byteStream } from '@pod-agent/daemon-kit/http/reply';
 import type { Reply } from '@pod-agent/daemon-kit/http/reply';
@@ -73,22 +73,51 @@ function fileReply(file: OpenFile, name: string, request: IncomingMessage): Repl
   if (range.kind === 'unsatisfiable')
     throw badRange('INVALID_REQUEST_BODY', 'invalid range: failed to overlap', size);
   if (range.kind === 'whole' && isUnchanged(file, request)) return owning(file, notModified);
-  const [start, length] = range.kind === 'part' ? [range.start, range.end - range.start + 1] : [0, size];
   const headers = {
     'Content-Type': 'application/octet-stream',
     'Content-Disposition': attachment(name),
-    'Content-Length': length,
     'Accept-Ranges': 'bytes',
     'Last-Modified': httpDate(file.stats.mtimeMs),
   };
-  return owning(file, (response) => {
-    if (range.kind === 'whole') response.writeHead(200, headers);
-    else response.writeHead(206, { ...headers, 'Content-Range': `bytes ${start}-${range.end}/${size}` });
-    if (length > SMALL_FILE_BYTES || filesMayBlock()) {
-      return streamFile(response, file.descriptor, start, length);
+  if (range.kind === 'part') return owning(file, partReply(file, range, headers));
+  const isSmall = size <= SMALL_FILE_BYTES && !filesMayBlock();
+  return owning(file, isSmall ? smallReply(file, headers) : wholeReply(file, headers));
+}
+
+type Headers = Readonly<Record<string, string>>;
+
+function partReply(file: OpenFile, { start, end }: { start: number; end: number }, headers: Headers): Reply {
+  const length = end - start + 1;
+  return (response) => {
+    response.writeHead(206, {
+      ...headers,
+      'Content-Length': length,
+      'Content-Range': `bytes ${start}-${end}/${file.stats.size}`,
+    });
+    return streamFile(response, file.descriptor, start, length);
+  };
+}
+
+function wholeReply(file: OpenFile, headers: Headers): Reply {
+  const { size } = file.stats;
+  return (response) => {
+    response.writeHead(200, { ...headers, 'Content-Length': size });
+    return streamFile(response, file.descriptor, 0, size);
+  };
+}
+
+/** With the length that it turns out to have: below /proc and /sys the system does not tell it before. */
+function smallReply(file: OpenFile, headers: Headers): Reply {
+  const { size } = file.stats;
+  return (response) => {
+    const length = readSmallFile(file.descriptor, size === 0 ? SMALL_FILE_BYTES : size);
+    if (size === 0 && length === SMALL_FILE_BYTES) {
+      return byteStream('application/octet-stream', fileChunks(file.descriptor, 0))(response);
     }
-    return endWithSmallFile(response, file.descriptor, start, length);
-  });
+    response.writeHead(200, { ...headers, 'Content-Length': length });
+    // As text the bytes go out with the headers in one write; as a buffer they are a second piece, which costs more.
+    response.end(smallFile.toString('latin1', 0, length), 'latin1');
+  };
 }
 
 /** The date that was asked for last: files that are read one after the other often have the same. */
@@ -121,16 +150,15 @@ function isUnchanged(file: OpenFile, request: IncomingMessage): boolean {
   return Math.floor(file.stats.mtimeMs / 1000) * 1000 <= since;
 }
 
-function endWithSmallFile(response: ServerResponse, descriptor: number, start: number, length: number): void {
+/** How much of it there is, up to the limit, bytes. */
+function readSmallFile(descriptor: number, limit: number): number {
   let done = 0;
-  while (done < length) {
-    const count = fs.readSync(descriptor, smallFile, done, length - done, start + done);
+  while (done < limit) {
+    const count = fs.readSync(descriptor, smallFile, done, limit - done, done);
     if (count === 0) break;
     done += count;
   }
-  // As text the bytes go out with the headers in one write; as a buffer they are a second piece, which costs more.
-  if (done === length) response.end(smallFile.toString('latin1', 0, length), 'latin1');
-  else response.destroy();
+  return done;
 }
 
 function linesReply(file: OpenFile, window: LineWindow): Reply {

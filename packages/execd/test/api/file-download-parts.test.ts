@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { startExecd } from '../support/execd.ts';
@@ -227,3 +228,15 @@ test('contract §7.8: lines far into a large file', async () => {
   const response = await execd.request('GET', withPaths('/files/download', path, query));
   expect(await response.text()).toBe('line 999999\nline 1000000');
 });
+
+test.each(['/proc/self/status', '/proc/kallsyms', '/sys/kernel/mm/transparent_hugepage/enabled'])(
+  'a file whose size the system does not tell is read whole: %s',
+  async (path) => {
+    await using execd = await startExecd();
+    const response = await execd.request('GET', `/files/download?path=${path}`);
+    const text = await response.text();
+    expect(response.status).toBe(200);
+    // Counters in it change from one reading to the next; its lines do not.
+    expect(text.split('\n').length).toBe(readFileSync(path, 'utf8').split('\n').length);
+  },
+);
