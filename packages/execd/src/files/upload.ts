@@ -6,6 +6,7 @@ import type { FilePaths } from '../filesystem/file-paths.ts';
 import { resolvePermission } from '../filesystem/permission.ts';
 import { StagedBatch } from '../filesystem/staged-batch.ts';
 import type { Staging } from '../filesystem/staging.ts';
+import type { StagedFile } from '../filesystem/staged-file.ts';
 import { SpooledFile } from './spooled-file.ts';
 
 /** One metadata part may have this many bytes. */
@@ -47,9 +48,9 @@ export class Upload implements AsyncDisposable {
   }
 
   /** A part begins. A file part needs a file name; without one it is a plain field, which nobody asked for. */
-  async begin({ name, filename }: FormPart): Promise<void> {
+  begin({ name, filename }: FormPart): void | Promise<void> {
     if (name === 'metadata') this.#sink = this.#metadataSink();
-    else if (name === 'file' && filename !== undefined) this.#sink = await this.#fileSink(this.#files++);
+    else if (name === 'file' && filename !== undefined) return this.#beginFile(this.#files++);
     else this.#sink = IGNORED;
   }
 
@@ -100,15 +101,24 @@ export class Upload implements AsyncDisposable {
     };
   }
 
-  async #fileSink(number: number): Promise<PartSink> {
-    if (number < this.#metadata.length) return await this.#stage(number);
+  #beginFile(number: number): void | Promise<void> {
+    const sink = number < this.#metadata.length ? this.#stage(number) : this.#spool(number);
+    if (!(sink instanceof Promise)) this.#sink = sink;
+    else {
+      return sink.then((opened) => {
+        this.#sink = opened;
+      });
+    }
+  }
+
+  async #spool(number: number): Promise<PartSink> {
     const spooled = await SpooledFile.create(this.#staging);
     this.#early.set(number, spooled);
     return spooled;
   }
 
   /** Writes to the place that the metadata of that number names. */
-  async #stage(number: number): Promise<PartSink> {
+  #stage(number: number): PartSink | Promise<PartSink> {
     const metadata = this.#metadata[number];
     const given = metadata?.path ?? '';
     const path = this.#paths.literal(given, 'target');
@@ -116,24 +126,23 @@ export class Upload implements AsyncDisposable {
       throw new ServiceError('internal', 'RUNTIME_ERROR', `open ${given}: is a directory`);
     const attributes = resolvePermission(metadata ?? {}, `error chmoding file ${path}. `);
     const context = `error writing file ${path}`;
-    const staged = await within(context, this.#batch.stage({ path, attributes }));
-    return {
-      write: (bytes) => {
-        try {
-          const written = staged.write(bytes);
-          return written && within(context, written);
-        } catch (error) {
-          throw fileFailure(error, context);
-        }
-      },
-      end: () => within(context, this.#batch.seal(staged)),
-    };
+    const sinkOf = (staged: StagedFile): PartSink => ({
+      write: (bytes) => within(context, () => staged.write(bytes)),
+      end: () => within(context, () => this.#batch.seal(staged)),
+    });
+    const staged = within(context, () => this.#batch.stage({ path, attributes }));
+    return staged instanceof Promise ? staged.then(sinkOf) : sinkOf(staged);
   }
 }
 
-async function within<T>(context: string, work: Promise<T>): Promise<T> {
+/** Failures of the system, thrown or rejected, as failures of the request. */
+function within<T>(context: string, work: () => T | Promise<T>): T | Promise<T> {
   try {
-    return await work;
+    const result = work();
+    if (!(result instanceof Promise)) return result;
+    return result.catch((error: unknown) => {
+      throw fileFailure(error, context);
+    });
   } catch (error) {
     throw fileFailure(error, context);
   }

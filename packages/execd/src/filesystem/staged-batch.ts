@@ -11,6 +11,7 @@ import { makeDirectories } from '../os/make-directories.ts';
 import { UNCHANGED } from './permission.ts';
 import type { Attributes } from './permission.ts';
 import { isWritable, linkNew, syncDirectory, writeInPlace } from './placement.ts';
+import { UMASK, hasCreatedMode, setStagedAttributes } from './staged-attributes.ts';
 import { StagedFile, stagedName } from './staged-file.ts';
 import type { Staging } from './staging.ts';
 import { TimeSlice } from '../os/time-slice.ts';
@@ -23,9 +24,6 @@ const SYNC_WIDTH = 8;
 const MEMORY_FILE_SYSTEMS = new Set([0x0102_1994, 0x8584_58f6]);
 const NEW_FILE_MODE = 0o777;
 const MODE_BITS = 0o7777;
-const SPECIAL_BITS = 0o7000;
-
-const UMASK = process.umask();
 
 /** Where the bytes of a staged file will stand. */
 export interface StagingTarget {
@@ -105,7 +103,32 @@ export class StagedBatch implements AsyncDisposable {
   }
 
   /** A file to write to; `seal` it when it has all its bytes. */
-  async stage(wanted: StagingTarget): Promise<StagedFile> {
+  stage(wanted: StagingTarget): StagedFile | Promise<StagedFile> {
+    return this.#stageNew(wanted) ?? this.#stageAny(wanted);
+  }
+
+  /** The most common case, without a wait: a new file in a memory directory that had one before. */
+  #stageNew(target: StagingTarget): StagedFile | undefined {
+    const directory = this.#directories.get(dirname(target.path));
+    const { path, attributes, newMode } = target;
+    const isPlain = hasCreatedMode(attributes) && !target.createOnly && !target.replaces;
+    if (!isPlain || !directory?.isInMemory || !this.#calls.isImmediate || this.#slice.isOver)
+      return undefined;
+    try {
+      if (this.#calls.lstat(path) !== undefined) return undefined;
+      const mode = attributes.mode ?? newMode ?? NEW_FILE_MODE;
+      const file = StagedFile.create(directory.path, mode, this.#calls, 'memory', this.#nextName());
+      if (file instanceof Promise) return undefined;
+      this.#wait(target, { kind: 'file', directory, file });
+      this.#targets.add(path);
+      return file;
+    } catch {
+      // Told by the other way.
+      return undefined;
+    }
+  }
+
+  async #stageAny(wanted: StagingTarget): Promise<StagedFile> {
     const { target, existing } = wanted.replaces
       ? { target: wanted, existing: undefined }
       : await this.#inspect(wanted);
@@ -116,7 +139,7 @@ export class StagedBatch implements AsyncDisposable {
     const isBeside = dirname(file.path) === directory.path;
     this.#wait(target, { kind: 'file', directory: isBeside ? directory : undefined, file });
     if (!wanted.replaces) this.#targets.add(target.path);
-    if (isBeside) await this.#setAttributes(file, target.attributes, existing);
+    if (isBeside) await setStagedAttributes(file, target.attributes, existing, this.#calls);
     const pause = this.#slice.pause();
     if (pause) await pause;
     return file;
@@ -130,7 +153,7 @@ export class StagedBatch implements AsyncDisposable {
     const mode =
       target.attributes.mode ??
       (existing ? existing.mode & MODE_BITS : (target.newMode ?? NEW_FILE_MODE) & ~UMASK);
-    await this.#setAttributes(staged, { ...target.attributes, mode }, existing);
+    await setStagedAttributes(staged, { ...target.attributes, mode }, existing, this.#calls);
     await this.#calls.fchmod(staged.descriptor, mode);
   }
 
@@ -164,7 +187,15 @@ export class StagedBatch implements AsyncDisposable {
    * Ends the writing of the file that was staged last, and sets when it was modified (seconds since 1970). Its sync goes
    * on while the next ones are written.
    */
-  async seal(staged: StagedFile, modified?: number): Promise<void> {
+  seal(staged: StagedFile, modified?: number): void | Promise<void> {
+    const waiting = this.#waiting.at(-1);
+    if (!waiting?.directory?.isInMemory || modified !== undefined) return this.#sealSlowly(staged, modified);
+    const closed = staged.close();
+    if (!waiting.isAdopted) waiting.file = undefined;
+    return closed;
+  }
+
+  async #sealSlowly(staged: StagedFile, modified: number | undefined): Promise<void> {
     const waiting = this.#waiting.at(-1);
     if (waiting?.directory?.isInMemory === false) await this.#syncSoon(staged, modified);
     else await staged.close((descriptor) => this.#setTime(descriptor, modified));
@@ -196,7 +227,7 @@ export class StagedBatch implements AsyncDisposable {
     if (this.#syncFailure !== undefined) throw this.#syncFailure;
     this.#isCommitted = true;
     for (const waiting of this.#waiting) {
-      await this.#place(waiting);
+      if (!this.#placeNow(waiting)) await this.#place(waiting);
       this.#placed += 1;
       const pause = this.#slice.pause();
       if (pause) await pause;
@@ -258,11 +289,11 @@ export class StagedBatch implements AsyncDisposable {
 
   async #syncSoon(staged: StagedFile, modified: number | undefined): Promise<void> {
     while (this.#syncs.size >= SYNC_WIDTH) await Promise.race(this.#syncs);
-    const sync: Promise<void> = staged
-      .close(async (descriptor) => {
-        await this.#setTime(descriptor, modified);
-        await fsync(descriptor);
-      })
+    const closed = staged.close(async (descriptor) => {
+      await this.#setTime(descriptor, modified);
+      await fsync(descriptor);
+    });
+    const sync: Promise<void> = Promise.resolve(closed)
       .catch((error: unknown) => {
         this.#syncFailure ??= error;
       })
@@ -300,29 +331,16 @@ export class StagedBatch implements AsyncDisposable {
     }
   }
 
-  async #setAttributes(staged: StagedFile, wanted: Attributes, existing: Stats | undefined): Promise<void> {
-    const { mode } = wanted;
-    if (existing) await this.#keepOwner(staged, wanted, existing);
-    else if (wanted.uid !== undefined || wanted.gid !== undefined) {
-      await this.#calls.fchown(staged.descriptor, wanted.uid ?? -1, wanted.gid ?? -1);
-    }
-    // Behind the owner: a change of owner clears the special bits.
-    const exact = mode ?? (existing && existing.mode & MODE_BITS);
-    if (exact !== undefined && (exact & (UMASK | SPECIAL_BITS)) !== 0) {
-      await this.#calls.fchmod(staged.descriptor, exact);
-    }
-  }
-
-  async #keepOwner(staged: StagedFile, wanted: Attributes, existing: Stats): Promise<void> {
-    const uid = wanted.uid ?? existing.uid;
-    const gid = wanted.gid ?? existing.gid;
-    const created = await this.#calls.fstat(staged.descriptor);
-    if (created.uid === uid && created.gid === gid) return;
+  /** False when it takes more than a rename, or a wait. */
+  #placeNow(waiting: Waiting): boolean {
+    const { kind, path, createOnly, directory } = waiting;
+    if (kind !== 'file' || createOnly || !directory || !this.#calls.isImmediate) return false;
     try {
-      await this.#calls.fchown(staged.descriptor, uid, gid);
-    } catch (error) {
-      // Who may not give files away keeps what it writes; only a wish that was expressed fails.
-      if (wanted.uid !== undefined || wanted.gid !== undefined) throw error;
+      void this.#calls.rename(this.#stagedPath(waiting), path);
+      return true;
+    } catch {
+      // Told, or mended, by the other way.
+      return false;
     }
   }
 

@@ -50,17 +50,18 @@ export class StagedFile {
     this.#calls = calls;
   }
 
-  /** Creates the file. Rejects with the system's error. */
-  static async create(
+  /** Creates the file, at once where the calls are immediate. Throws or rejects with the system's error. */
+  static create(
     directory: string,
     mode: number,
     calls: FileCalls,
     medium: Medium = 'disk',
     name = stagedName(),
-  ): Promise<StagedFile> {
+  ): StagedFile | Promise<StagedFile> {
     const path = `${directory}/${name}`;
-    const flags = O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY;
-    return new StagedFile(path, await calls.open(path, flags, mode), calls, medium);
+    const opened = calls.open(path, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, mode);
+    if (typeof opened === 'number') return new StagedFile(path, opened, calls, medium);
+    return opened.then((descriptor) => new StagedFile(path, descriptor, calls, medium));
   }
 
   /** Goes on with a file at this offset (bytes), and creates it when it is missing; what was behind is cut off. */
@@ -100,8 +101,14 @@ export class StagedFile {
     });
   }
 
-  /** Writes what is left, and gives the descriptor to `finish` before it is closed. */
-  async close(finish?: (descriptor: number) => void | Promise<void>): Promise<void> {
+  /** Writes what is left, and gives the descriptor to `finish` before it is closed. At once for a file in memory. */
+  close(finish?: (descriptor: number) => void | Promise<void>): void | Promise<void> {
+    if (this.#medium === 'disk' || finish) return this.#finish(finish);
+    this.#isOpen = false;
+    return this.#calls.close(this.#descriptor);
+  }
+
+  async #finish(finish: ((descriptor: number) => void | Promise<void>) | undefined): Promise<void> {
     try {
       if (this.#writing) await this.#writing;
       this.#throwFailure();

@@ -7,9 +7,14 @@ const SLICE_MS = 8;
 export class TimeSlice {
   #end = performance.now() + SLICE_MS;
 
+  /** It is time for the others. */
+  get isOver(): boolean {
+    return performance.now() > this.#end;
+  }
+
   /** A promise when it is time for the others. */
   pause(): Promise<void> | undefined {
-    return performance.now() > this.#end ? this.#yield() : undefined;
+    return this.isOver ? this.#yield() : undefined;
   }
 
   async #yield(): Promise<void> {
