@@ -1,6 +1,7 @@
 import fs from 'node:fs';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { basename } from 'node:path';
+import { promisify } from 'node:util';
 import { byteStream } from '@pod-agent/daemon-kit/http/reply';
 import type { Reply } from '@pod-agent/daemon-kit/http/reply';
 import { route } from '@pod-agent/daemon-kit/http/route';
@@ -20,6 +21,8 @@ import type { LineWindow } from './line-window.ts';
 import { openFile } from './open-file.ts';
 import type { OpenFile } from './open-file.ts';
 import { downloadQuery } from './schema.ts';
+
+const read = promisify(fs.read);
 
 /** Up to this size a file is read on the spot and leaves with its headers, bytes. */
 const SMALL_FILE_BYTES = 64 * 1024;
@@ -80,8 +83,7 @@ function fileReply(file: OpenFile, name: string, request: IncomingMessage): Repl
     'Last-Modified': httpDate(file.stats.mtimeMs),
   };
   if (range.kind === 'part') return owning(file, partReply(file, range, headers));
-  const isSmall = size <= SMALL_FILE_BYTES && !filesMayBlock();
-  return owning(file, isSmall ? smallReply(file, headers) : wholeReply(file, headers));
+  return owning(file, size <= SMALL_FILE_BYTES ? smallReply(file, headers) : wholeReply(file, headers));
 }
 
 type Headers = Readonly<Record<string, string>>;
@@ -108,16 +110,31 @@ function wholeReply(file: OpenFile, headers: Headers): Reply {
 
 /** With the length that it turns out to have: below /proc and /sys the system does not tell it before. */
 function smallReply(file: OpenFile, headers: Headers): Reply {
-  const { size } = file.stats;
+  const limit = file.stats.size === 0 ? SMALL_FILE_BYTES : file.stats.size;
+  if (filesMayBlock()) {
+    return async (response) => {
+      const bytes = Buffer.allocUnsafe(limit);
+      await sendSmall(response, file, bytes.subarray(0, await readPooled(file.descriptor, bytes)), headers);
+    };
+  }
   return (response) => {
-    const length = readSmallFile(file.descriptor, size === 0 ? SMALL_FILE_BYTES : size);
-    if (size === 0 && length === SMALL_FILE_BYTES) {
-      return byteStream('application/octet-stream', fileChunks(file.descriptor, 0))(response);
-    }
-    response.writeHead(200, { ...headers, 'Content-Length': length });
-    // As text the bytes go out with the headers in one write; as a buffer they are a second piece, which costs more.
-    response.end(smallFile.toString('latin1', 0, length), 'latin1');
+    const bytes = smallFile.subarray(0, limit);
+    return sendSmall(response, file, bytes.subarray(0, readNow(file.descriptor, bytes)), headers);
   };
+}
+
+function sendSmall(
+  response: ServerResponse,
+  file: OpenFile,
+  bytes: Buffer,
+  headers: Headers,
+): void | Promise<void> {
+  if (file.stats.size === 0 && bytes.length === SMALL_FILE_BYTES) {
+    return byteStream('application/octet-stream', fileChunks(file.descriptor))(response);
+  }
+  response.writeHead(200, { ...headers, 'Content-Length': bytes.length });
+  // As text the bytes go out with the headers in one write; as a buffer they are a second piece, which costs more.
+  response.end(bytes.toString('latin1'), 'latin1');
 }
 
 /** The date that was asked for last: files that are read one after the other often have the same. */
@@ -150,13 +167,23 @@ function isUnchanged(file: OpenFile, request: IncomingMessage): boolean {
   return Math.floor(file.stats.mtimeMs / 1000) * 1000 <= since;
 }
 
-/** How much of it there is, up to the limit, bytes. */
-function readSmallFile(descriptor: number, limit: number): number {
+/** How many bytes there are, at the most what fits. */
+function readNow(descriptor: number, into: Buffer): number {
   let done = 0;
-  while (done < limit) {
-    const count = fs.readSync(descriptor, smallFile, done, limit - done, done);
+  while (done < into.length) {
+    const count = fs.readSync(descriptor, into, done, into.length - done, done);
     if (count === 0) break;
     done += count;
+  }
+  return done;
+}
+
+async function readPooled(descriptor: number, into: Buffer): Promise<number> {
+  let done = 0;
+  while (done < into.length) {
+    const { bytesRead } = await read(descriptor, into, done, into.length - done, done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
   }
   return done;
 }

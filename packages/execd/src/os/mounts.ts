@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 const LOCAL = new Set(
   [
     'aufs bcachefs binfmt_misc bpf btrfs cgroup cgroup2 configfs debugfs devpts devtmpfs efivarfs erofs exfat ext2 ext3',
-    'ext4 f2fs fusectl hugetlbfs iso9660 jfs mqueue ntfs3 overlay proc pstore ramfs reiserfs rootfs securityfs squashfs',
+    'ext4 f2fs fusectl hugetlbfs iso9660 jfs mqueue nsfs ntfs3 overlay proc pstore ramfs reiserfs rootfs securityfs selinuxfs squashfs',
     'sysfs tmpfs tracefs udf vfat xfs zfs',
   ].flatMap((line) => line.split(' ')),
 );
