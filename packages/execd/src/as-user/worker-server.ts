@@ -12,6 +12,8 @@ import { READY, REFUSED, readOrder } from './worker-command.ts';
 
 /** How long requests that run when the worker is to end may go on, ms. */
 const END_GRACE_MS = 1_000;
+/** How long they may take to end once they are aborted, ms. Together less than the daemon waits before it kills. */
+const ABORT_GRACE_MS = 500;
 /** As many as there may be clients of the daemon. */
 const BACKLOG = 1_024;
 /** The limit for clients and what forwarding may add. */
@@ -56,6 +58,9 @@ export async function serveAsUser(
   server.closeIdleConnections();
   await content[Symbol.asyncDispose]();
   await Promise.race([Promise.all(running), delay(END_GRACE_MS)]);
+  // What is still on is aborted, and takes back what it has half done.
+  server.closeAllConnections();
+  await Promise.race([Promise.all(running), delay(ABORT_GRACE_MS)]);
   process.exit(0);
 }
 

@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -30,3 +30,27 @@ test('what a killed execd had half written is removed by the next one, and the o
   await until(() => readdirSync(directory.path).length === 1);
   expect(readFileSync(path, 'utf8')).toBe('old');
 });
+
+test.each(['', '&uid=65534'])(
+  'an upload that is under way when execd is told to end leaves nothing %s',
+  async (as) => {
+    await using directory = await temporaryDirectory();
+    chmodSync(directory.path, 0o777);
+    const path = join(directory.path, 'file');
+    writeFileSync(path, 'old');
+    chmodSync(path, 0o666);
+    await using execd = await startListening();
+    const request = httpRequest(`${execd.url}/files/content?path=${path}${as}`, {
+      method: 'PUT',
+      headers: { 'content-length': '1000000' },
+    });
+    request.on('error', () => undefined);
+    request.write(Buffer.alloc(200_000));
+    await until(() => readdirSync(directory.path).length === 2);
+    execd.kill('SIGTERM');
+    expect(await execd.ended).toBe(0);
+    request.destroy();
+    expect(readdirSync(directory.path)).toEqual(['file']);
+    expect(readFileSync(path, 'utf8')).toBe('old');
+  },
+);
