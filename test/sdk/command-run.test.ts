@@ -1,28 +1,16 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { isAlive, startDevPod } from '../support/dev-pod.ts';
-import type { DevPod } from '../support/dev-pod.ts';
-import { connectSandbox, createSandbox, texts } from '../support/sdk-sandbox.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { isAlive } from '../support/dev-pod.ts';
+import { texts } from '../support/sdk-sandbox.ts';
 import type { SdkSandbox } from '../support/sdk-sandbox.ts';
+import { sharedSandbox } from '../support/shared-sandbox.ts';
 
 const NOBODY = 65534;
 const isRoot = process.getuid?.() === 0;
 
-let pod: DevPod;
-let shared: SdkSandbox;
-
-beforeAll(async () => {
-  pod = await startDevPod();
-  shared = await createSandbox(pod);
-  // Each test connects by itself, so that its connections are its own.
-  await shared.sandbox.close();
-});
-
-afterAll(() => pod[Symbol.asyncDispose]());
-
-const connect = () => connectSandbox(pod, shared.sandbox.id);
+const { connect, create } = sharedSandbox();
 
 describe('commands.run', () => {
   test('contract §18: one stdout event without newline, exit code 0, an id and an execution time', async () => {
@@ -226,7 +214,7 @@ describe('uid and gid', () => {
   });
 
   test('that user cannot do what only root can, and can use the temporary directory', async () => {
-    await using box = await createSandbox(pod);
+    await using box = await create();
     const refused = await box.sandbox.commands.run('touch /etc/sdk-test', { uid: NOBODY });
     expect(refused.exitCode).toBe(1);
     const allowed = await box.sandbox.commands.run('mktemp', { uid: NOBODY });

@@ -1,11 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startDevPod } from '../support/dev-pod.ts';
-import type { DevPod } from '../support/dev-pod.ts';
+import { expect, test } from 'vitest';
 import { collect, directoryIn } from '../support/sdk-files.ts';
 import type { SdkDirectory } from '../support/sdk-files.ts';
-import { connectSandbox, createSandbox } from '../support/sdk-sandbox.ts';
-import type { SdkSandbox } from '../support/sdk-sandbox.ts';
+import { sharedSandbox } from '../support/shared-sandbox.ts';
 
 // Contract §18, "Files": what the official end-to-end suites do, line by line, with the SDK's calls alone.
 
@@ -14,19 +11,7 @@ const isRoot = process.getuid?.() === 0;
 const PAUSE_MS = 50;
 const BASE = 'execd file acceptance: the quick brown fox jumps, 55 b\n';
 
-let pod: DevPod;
-let shared: SdkSandbox;
-
-beforeAll(async () => {
-  pod = await startDevPod();
-  shared = await createSandbox(pod);
-  // Each test connects by itself, so that its connections are its own.
-  await shared.sandbox.close();
-});
-
-afterAll(() => pod[Symbol.asyncDispose]());
-
-const connect = () => connectSandbox(pod, shared.sandbox.id);
+const { connect } = sharedSandbox();
 
 async function infoOf({ files }: SdkDirectory, path: string) {
   const info = (await files.getFileInfo([path]))[path];

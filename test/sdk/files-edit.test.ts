@@ -1,26 +1,11 @@
 import { chown, readFile, stat, utimes, writeFile } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startDevPod } from '../support/dev-pod.ts';
-import type { DevPod } from '../support/dev-pod.ts';
+import { describe, expect, test } from 'vitest';
 import { directoryIn, rejected } from '../support/sdk-files.ts';
-import { connectSandbox, createSandbox } from '../support/sdk-sandbox.ts';
-import type { SdkSandbox } from '../support/sdk-sandbox.ts';
+import { sharedSandbox } from '../support/shared-sandbox.ts';
 
 const isRoot = process.getuid?.() === 0;
 
-let pod: DevPod;
-let shared: SdkSandbox;
-
-beforeAll(async () => {
-  pod = await startDevPod();
-  shared = await createSandbox(pod);
-  // Each test connects by itself, so that its connections are its own.
-  await shared.sandbox.close();
-});
-
-afterAll(() => pod[Symbol.asyncDispose]());
-
-const connect = () => connectSandbox(pod, shared.sandbox.id);
+const { connect } = sharedSandbox();
 
 const edit = (path: string, oldContent: string, newContent: string) => ({ path, oldContent, newContent });
 

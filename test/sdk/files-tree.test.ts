@@ -1,28 +1,13 @@
 import { mkdir, readFile, readdir, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import type { FileInfo } from '@alibaba-group/opensandbox';
 import { dirname } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startDevPod } from '../support/dev-pod.ts';
-import type { DevPod } from '../support/dev-pod.ts';
+import { describe, expect, test } from 'vitest';
 import { directoryIn, rejected } from '../support/sdk-files.ts';
-import { connectSandbox, createSandbox } from '../support/sdk-sandbox.ts';
-import type { SdkSandbox } from '../support/sdk-sandbox.ts';
+import { sharedSandbox } from '../support/shared-sandbox.ts';
 
 const DEFAULT_MODE = 0o777 & ~process.umask();
 
-let pod: DevPod;
-let shared: SdkSandbox;
-
-beforeAll(async () => {
-  pod = await startDevPod();
-  shared = await createSandbox(pod);
-  // Each test connects by itself, so that its connections are its own.
-  await shared.sandbox.close();
-});
-
-afterAll(() => pod[Symbol.asyncDispose]());
-
-const connect = () => connectSandbox(pod, shared.sandbox.id);
+const { connect } = sharedSandbox();
 
 const below = (root: string, entries: readonly FileInfo[]) =>
   entries.map(({ path }) => path.slice(root.length + 1));

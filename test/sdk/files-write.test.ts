@@ -6,29 +6,14 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { WriteEntry } from '@alibaba-group/opensandbox';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { startDevPod } from '../support/dev-pod.ts';
-import type { DevPod } from '../support/dev-pod.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { directoryIn, rejectedTransfer } from '../support/sdk-files.ts';
-import { connectSandbox, createSandbox } from '../support/sdk-sandbox.ts';
-import type { SdkSandbox } from '../support/sdk-sandbox.ts';
+import { sharedSandbox } from '../support/shared-sandbox.ts';
 
 const isRoot = process.getuid?.() === 0;
 const DEFAULT_MODE = 0o777 & ~process.umask();
 
-let pod: DevPod;
-let shared: SdkSandbox;
-
-beforeAll(async () => {
-  pod = await startDevPod();
-  shared = await createSandbox(pod);
-  // Each test connects by itself, so that its connections are its own.
-  await shared.sandbox.close();
-});
-
-afterAll(() => pod[Symbol.asyncDispose]());
-
-const connect = () => connectSandbox(pod, shared.sandbox.id);
+const { connect, create } = sharedSandbox();
 
 const BYTES = Buffer.from([0x00, 0xff, 0x0d, 0x0a, 0x2d, 0x2d, 0x80, 0xf0, 0x9f, 0x0d, 0x0a]);
 
@@ -136,7 +121,7 @@ describe('files.writeFiles', () => {
     const home = await mkdtemp(join(tmpdir(), 'sdk-test.'));
     await using stack = new AsyncDisposableStack();
     stack.defer(() => rm(home, { recursive: true }));
-    await using box = await createSandbox(pod, { env: { HOME: home } });
+    await using box = await create({ env: { HOME: home } });
     await box.sandbox.files.writeFiles([{ path: '~/file', data: 'home' }]);
     expect(await box.sandbox.files.readFile('~/file')).toBe('home');
     expect(await readdir(home)).toEqual(['file']);
