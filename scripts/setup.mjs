@@ -31,6 +31,7 @@ function nodeHeaders() {
 }
 
 function build() {
+  run(process.execPath, [join(ROOT, 'packages', 'shim', 'build.mjs'), '--optional']);
   run(join(ROOT, 'node_modules', '.bin', 'node'), [
     join(ROOT, 'node_modules', 'rolldown', 'bin', 'cli.mjs'),
     '-c',

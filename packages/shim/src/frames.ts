@@ -1,0 +1,204 @@
+/** The version of the protocol that this package speaks (PROTOCOL.md). */
+export const PROTOCOL_VERSION = 1;
+
+export const TOKEN_BYTES = 32;
+
+/** The most that one `write` frame may carry, and that may be unanswered, bytes. */
+export const WRITE_BYTES = 64 * 1024;
+export const UNANSWERED_WRITE_BYTES = 256 * 1024;
+
+const FRAME_HEAD_BYTES = 5;
+
+const REQUEST = {
+  open: 1,
+  spawn: 2,
+  write: 3,
+  closeStdin: 4,
+  signal: 5,
+  credit: 6,
+  release: 7,
+  farewell: 8,
+} as const;
+
+const SPAWN_FLAG = {
+  stdinPipe: 1,
+  mergeOutput: 2,
+  identity: 4,
+  groups: 8,
+  noNewPrivileges: 16,
+  nice: 32,
+  oomScoreAdjustment: 64,
+  killGroupAtEnd: 128,
+  killTreeAtEnd: 256,
+} as const;
+
+/** setrlimit(2) numbers, the same on x86-64 and arm64. */
+export const LIMIT_RESOURCE = {
+  cpuSeconds: 0,
+  fileSize: 1,
+  processes: 6,
+  openFiles: 7,
+  addressSpace: 9,
+} as const;
+
+/** A soft and a hard limit; undefined for none. */
+export interface ResourceLimit {
+  readonly resource: number;
+  readonly soft: bigint | undefined;
+  readonly hard: bigint | undefined;
+}
+
+/** A process to start. No string may contain NUL. */
+export interface SpawnRequest {
+  /** The file to execute; it is not looked up in PATH. */
+  readonly file: string;
+  readonly argv: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Undefined for the shim's own. */
+  readonly cwd?: string | undefined;
+  /** chroot(2) before the working directory is entered. */
+  readonly root?: string | undefined;
+  readonly stdin: 'null' | 'pipe';
+  /** stderr goes to stdout's pipe. */
+  readonly mergeOutput: boolean;
+  readonly identity?: { readonly uid: number; readonly gid: number } | undefined;
+  /** The complete list of supplementary groups. */
+  readonly groups?: readonly number[] | undefined;
+  readonly limits?: readonly ResourceLimit[] | undefined;
+  readonly nice?: number | undefined;
+  readonly oomScoreAdjustment?: number | undefined;
+  readonly noNewPrivileges?: boolean | undefined;
+  /** Whom SIGKILL reaches when the leader has ended; nobody by default. */
+  readonly killAtEnd?: 'group' | 'tree' | undefined;
+  /** Kept by the shim for the daemon that comes after this one. */
+  readonly label?: Buffer | undefined;
+}
+
+const SCOPE = { leader: 0, group: 1, tree: 2 } as const;
+
+/** Whom a signal reaches. */
+export type SignalScope = keyof typeof SCOPE;
+
+/** The first frame of a connection. */
+export function encodeOpen(token: Buffer): Buffer {
+  if (token.length !== TOKEN_BYTES) throw new RangeError(`a token has ${TOKEN_BYTES} bytes`);
+  const frame = allocate(REQUEST.open, 4 + TOKEN_BYTES);
+  frame.writeUInt32LE(PROTOCOL_VERSION, FRAME_HEAD_BYTES);
+  token.copy(frame, FRAME_HEAD_BYTES + 4);
+  return frame;
+}
+
+/** Throws a RangeError when a string contains NUL: on the wire it would be two. */
+export function encodeSpawn(id: number, request: SpawnRequest): Buffer {
+  const groups = request.groups ?? [];
+  const limits = request.limits ?? [];
+  const label = request.label ?? Buffer.alloc(0);
+  const environment = Object.entries(request.environment).map(([name, value]) => `${name}=${value}`);
+  const strings = [request.file, request.root ?? '', request.cwd ?? '', ...request.argv, ...environment];
+  const text = `${strings.join('\0')}\0`;
+  refuseNul(text, strings.length);
+  const textBytes = Buffer.byteLength(text);
+  const frame = allocate(
+    REQUEST.spawn,
+    40 + groups.length * 4 + limits.length * 20 + textBytes + 4 + label.length,
+  );
+  const { identity } = request;
+  const head = [
+    id,
+    spawnFlags(request),
+    identity?.uid ?? 0,
+    identity?.gid ?? 0,
+    (request.nice ?? 0) >>> 0,
+    (request.oomScoreAdjustment ?? 0) >>> 0,
+    groups.length,
+    limits.length,
+    request.argv.length,
+    environment.length,
+    ...groups,
+  ];
+  let at = FRAME_HEAD_BYTES;
+  for (const number of head) at = frame.writeUInt32LE(number, at);
+  for (const { resource, soft, hard } of limits) {
+    at = frame.writeUInt32LE(resource, at);
+    at = frame.writeBigUInt64LE(soft ?? UNLIMITED, at);
+    at = frame.writeBigUInt64LE(hard ?? UNLIMITED, at);
+  }
+  at += frame.write(text, at);
+  at = frame.writeUInt32LE(label.length, at);
+  label.copy(frame, at);
+  return frame;
+}
+
+export function encodeWrite(id: number, bytes: Buffer): Buffer {
+  const frame = allocate(REQUEST.write, 4 + bytes.length);
+  frame.writeUInt32LE(id, FRAME_HEAD_BYTES);
+  bytes.copy(frame, FRAME_HEAD_BYTES + 4);
+  return frame;
+}
+
+export function encodeCloseStdin(id: number): Buffer {
+  return encodeNumbers(REQUEST.closeStdin, [id]);
+}
+
+export function encodeSignal(id: number, request: number, signal: number, scope: SignalScope): Buffer {
+  const frame = allocate(REQUEST.signal, 10);
+  frame.writeUInt32LE(id, FRAME_HEAD_BYTES);
+  frame.writeUInt32LE(request, FRAME_HEAD_BYTES + 4);
+  frame[FRAME_HEAD_BYTES + 8] = signal;
+  frame[FRAME_HEAD_BYTES + 9] = SCOPE[scope];
+  return frame;
+}
+
+export function encodeCredit(id: number, bytes: number): Buffer {
+  return encodeNumbers(REQUEST.credit, [id, bytes]);
+}
+
+export function encodeRelease(id: number): Buffer {
+  return encodeNumbers(REQUEST.release, [id]);
+}
+
+export function encodeFarewell(): Buffer {
+  return allocate(REQUEST.farewell, 0);
+}
+
+const UNLIMITED = 2n ** 64n - 1n;
+
+function spawnFlags(request: SpawnRequest): number {
+  const isSet: Record<keyof typeof SPAWN_FLAG, boolean> = {
+    stdinPipe: request.stdin === 'pipe',
+    mergeOutput: request.mergeOutput,
+    identity: request.identity !== undefined,
+    groups: request.groups !== undefined,
+    noNewPrivileges: request.noNewPrivileges ?? false,
+    nice: request.nice !== undefined,
+    oomScoreAdjustment: request.oomScoreAdjustment !== undefined,
+    killGroupAtEnd: request.killAtEnd === 'group',
+    killTreeAtEnd: request.killAtEnd === 'tree',
+  };
+  let flags = 0;
+  for (const [name, set] of Object.entries(isSet)) {
+    if (set) flags |= SPAWN_FLAG[name as keyof typeof SPAWN_FLAG];
+  }
+  return flags;
+}
+
+/** Each of `count` strings ends with NUL, so there must be no other one. */
+function refuseNul(text: string, count: number): void {
+  let found = 0;
+  for (let at = text.indexOf('\0'); at >= 0; at = text.indexOf('\0', at + 1)) found += 1;
+  if (found !== count) throw new RangeError('a string contains NUL');
+}
+
+function encodeNumbers(type: number, numbers: readonly number[]): Buffer {
+  const frame = allocate(type, numbers.length * 4);
+  let at = FRAME_HEAD_BYTES;
+  for (const number of numbers) at = frame.writeUInt32LE(number, at);
+  return frame;
+}
+
+function allocate(type: number, bodyBytes: number): Buffer {
+  const frame = Buffer.allocUnsafe(FRAME_HEAD_BYTES + bodyBytes);
+  frame.writeUInt32LE(bodyBytes + 1, 0);
+  frame[4] = type;
+  return frame;
+}
