@@ -90,39 +90,25 @@ export function encodeOpen(token: Buffer): Buffer {
 
 /** Throws a RangeError when a string contains NUL: on the wire it would be two. */
 export function encodeSpawn(id: number, request: SpawnRequest): Buffer {
-  const groups = request.groups ?? [];
-  const limits = request.limits ?? [];
-  const label = request.label ?? Buffer.alloc(0);
+  const { groups = [], limits = [], label = NO_LABEL } = request;
   const environment = Object.entries(request.environment).map(([name, value]) => `${name}=${value}`);
   const strings = [request.file, request.root ?? '', request.cwd ?? '', ...request.argv, ...environment];
   const text = `${strings.join('\0')}\0`;
   refuseNul(text, strings.length);
-  const textBytes = Buffer.byteLength(text);
-  const frame = allocate(
-    REQUEST.spawn,
-    40 + groups.length * 4 + limits.length * 20 + textBytes + 4 + label.length,
-  );
-  const { identity } = request;
   const head = [
     id,
-    spawnFlags(request),
-    identity?.uid ?? 0,
-    identity?.gid ?? 0,
-    (request.nice ?? 0) >>> 0,
-    (request.oomScoreAdjustment ?? 0) >>> 0,
+    ...spawnHead(request),
     groups.length,
     limits.length,
     request.argv.length,
     environment.length,
     ...groups,
   ];
+  const size = head.length * 4 + limits.length * LIMIT_BYTES + Buffer.byteLength(text) + 4 + label.length;
+  const frame = allocate(REQUEST.spawn, size);
   let at = FRAME_HEAD_BYTES;
   for (const number of head) at = frame.writeUInt32LE(number, at);
-  for (const { resource, soft, hard } of limits) {
-    at = frame.writeUInt32LE(resource, at);
-    at = frame.writeBigUInt64LE(soft ?? UNLIMITED, at);
-    at = frame.writeBigUInt64LE(hard ?? UNLIMITED, at);
-  }
+  for (const limit of limits) at = writeLimit(frame, limit, at);
   at += frame.write(text, at);
   at = frame.writeUInt32LE(label.length, at);
   label.copy(frame, at);
@@ -161,7 +147,21 @@ export function encodeFarewell(): Buffer {
   return allocate(REQUEST.farewell, 0);
 }
 
+const NO_LABEL = Buffer.alloc(0);
 const UNLIMITED = 2n ** 64n - 1n;
+const LIMIT_BYTES = 20;
+
+/** Flags, uid, gid, nice and oom_score_adj; the last two may be negative. */
+function spawnHead(request: SpawnRequest): number[] {
+  const { identity = { uid: 0, gid: 0 }, nice = 0, oomScoreAdjustment = 0 } = request;
+  return [spawnFlags(request), identity.uid, identity.gid, nice >>> 0, oomScoreAdjustment >>> 0];
+}
+
+function writeLimit(frame: Buffer, { resource, soft, hard }: ResourceLimit, start: number): number {
+  let at = frame.writeUInt32LE(resource, start);
+  at = frame.writeBigUInt64LE(soft ?? UNLIMITED, at);
+  return frame.writeBigUInt64LE(hard ?? UNLIMITED, at);
+}
 
 function spawnFlags(request: SpawnRequest): number {
   const isSet: Record<keyof typeof SPAWN_FLAG, boolean> = {

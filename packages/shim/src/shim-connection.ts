@@ -11,7 +11,7 @@ import {
   encodeWrite,
 } from './frames.ts';
 import type { SignalScope, SpawnRequest } from './frames.ts';
-import type { OutputStream, Reply } from './replies.ts';
+import type { Reply } from './replies.ts';
 import { ReplyStream } from './reply-stream.ts';
 import { ShimChild, ShimLostError } from './shim-child.ts';
 import type { ChildLink, OutputSink, SignalResult } from './shim-child.ts';
@@ -54,7 +54,7 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
     this.closed = this.#closed.promise;
     const stream = new ReplyStream({
       reply: (reply) => this.#take(reply),
-      output: (id, name, bytes) => this.#children.get(id)?.output(name as OutputStream, bytes),
+      output: (id, name, bytes) => this.#children.get(id)?.output(name, bytes),
     });
     socket.on('data', (chunk: Buffer) => {
       try {
@@ -187,8 +187,11 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
         this.#children.get(reply.id)?.reply(reply);
         this.#children.delete(reply.id);
         break;
-      default:
+      case 'started':
+      case 'exited':
+      case 'stdin':
         this.#children.get(reply.id)?.reply(reply);
+        break;
     }
   }
 
