@@ -7,6 +7,7 @@
 
 #include "child.h"
 #include "connection.h"
+#include "monotonic-clock.h"
 #include "protocol.h"
 
 struct sweep;
@@ -39,9 +40,6 @@ struct server {
     /* Since when nobody needs the shim, monotonic; 0 while somebody does. */
     uint64_t idle_since_ns;
 };
-
-/* CLOCK_MONOTONIC in nanoseconds. */
-uint64_t monotonic_ns(void);
 
 /* Frees the memory at the end of the turn. */
 void free_later(struct server *server, void *memory);
