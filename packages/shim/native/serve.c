@@ -11,6 +11,7 @@
 #include "handover.h"
 #include "memory.h"
 #include "modes.h"
+#include "numeric-argument.h"
 #include "reaper.h"
 #include "server.h"
 #include "tree-kill.h"
@@ -50,18 +51,10 @@ static void collect_garbage(struct server *server)
     }
 }
 
-static bool parse_number(const char *text, long highest, long *number)
-{
-    char *end;
-    errno = 0;
-    *number = strtol(text, &end, 10);
-    return errno == 0 && end != text && *end == '\0' && *number >= 0 && *number <= highest;
-}
-
 static bool parse_descriptor(const char *text, int *fd)
 {
     long number;
-    if (!parse_number(text, 1 << 20, &number) || fcntl((int)number, F_GETFD) < 0) return false;
+    if (!parse_number(text, 0, 1 << 20, &number) || fcntl((int)number, F_GETFD) < 0) return false;
     *fd = (int)number;
     return true;
 }
@@ -81,7 +74,7 @@ static bool parse_options(int argc, char **argv, struct serve_options *options)
     while ((found = getopt_long(argc, argv, "", known, NULL)) != -1) {
         if (found == 'f') valid = valid && parse_descriptor(optarg, &options->socket_fd);
         if (found == 't') valid = valid && parse_descriptor(optarg, &options->token_fd);
-        if (found == 'i') valid = valid && parse_number(optarg, LONGEST_IDLE_SECONDS, &options->idle_seconds);
+        if (found == 'i') valid = valid && parse_number(optarg, 0, LONGEST_IDLE_SECONDS, &options->idle_seconds);
         if (found == 'l') options->listen_address = optarg;
         if (found == '?') valid = false;
     }

@@ -1,0 +1,106 @@
+#include <errno.h>
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "remote-call.h"
+
+/* What happened on the way through a call. */
+struct passage {
+    bool has_entered;
+    bool has_left;
+    bool has_executed;
+    bool was_refused;
+    pid_t child;
+};
+
+static void note_event(struct remote_process *process, int event, struct passage *passage)
+{
+    unsigned long message = 0;
+    if (event == PTRACE_EVENT_EXEC) passage->has_executed = true;
+    if (event != PTRACE_EVENT_CLONE && event != PTRACE_EVENT_FORK && event != PTRACE_EVENT_VFORK) return;
+    if (ptrace(PTRACE_GETEVENTMSG, process->pid, NULL, &message) == 0) passage->child = (pid_t)message;
+}
+
+/* A seccomp filter may answer a call with SIGSYS; nobody ever made that call, so nobody must hear of it. */
+static int note_signal(struct remote_process *process, int signal, struct passage *passage)
+{
+    if (signal != SIGSYS) return hold_signal(process, signal);
+    passage->was_refused = true;
+    return 0;
+}
+
+/* Each resumption ends at the entry of the call, at its exit, or at something in between. */
+static int pass_through_call(struct remote_process *process, struct passage *passage)
+{
+    int signal = 0;
+    while (!passage->has_left && !passage->has_executed && !passage->was_refused) {
+        int status;
+        int error = resume_to_stop(process, PTRACE_SYSCALL, signal, &status);
+        if (error != 0) return error;
+        if (!process->is_stopped) return ESRCH;
+        if (is_call_stop(status)) {
+            passage->has_left = passage->has_entered;
+            passage->has_entered = true;
+        }
+        note_event(process, stop_event(status), passage);
+        signal = note_signal(process, delivered_signal(status), passage);
+    }
+    return 0;
+}
+
+static int make_call(struct remote_process *process, const struct remote_call *call, long *result, pid_t *child)
+{
+    struct passage passage = {.child = 0};
+    struct registers registers = process->registers;
+    prepare_call(&registers, process->call_address, call);
+    int error = write_registers(process->pid, &registers);
+    if (error == 0) error = pass_through_call(process, &passage);
+    if (error == 0 && !passage.has_executed) error = read_registers(process->pid, &registers);
+    if (error != 0) return error;
+    *result = passage.has_executed ? 0 : call_result(&registers);
+    if (passage.was_refused) *result = -EPERM;
+    *child = passage.child;
+    return 0;
+}
+
+int make_remote_call(struct remote_process *process, const struct remote_call *call, long *result)
+{
+    pid_t child;
+    return make_call(process, call, result, &child);
+}
+
+static int meet_child(const struct remote_process *parent, pid_t pid, struct remote_process *child)
+{
+    int status;
+    *child = (struct remote_process){.pid = pid, .memory = -1, .call_address = parent->call_address};
+    int error = wait_for_change(pid, step_deadline(), &status);
+    if (error != 0) return error;
+    child->is_stopped = WIFSTOPPED(status);
+    return child->is_stopped ? read_registers(pid, &child->registers) : ESRCH;
+}
+
+int make_remote_clone(struct remote_process *parent, unsigned long flags, struct remote_process *child, long *number)
+{
+    const struct remote_call call = {.number = SYS_clone, .arguments = {(long)flags}};
+    pid_t pid = 0;
+    int error = make_call(parent, &call, number, &pid);
+    if (error != 0) return error;
+    if (*number < 0) return (int)-*number;
+    return pid > 0 ? meet_child(parent, pid, child) : ECHILD;
+}
+
+int make_remote_exit(struct remote_process *process)
+{
+    const struct remote_call call = {.number = SYS_exit_group};
+    struct registers registers = process->registers;
+    prepare_call(&registers, process->call_address, &call);
+    int error = write_registers(process->pid, &registers);
+    while (error == 0) {
+        int status;
+        error = resume_to_stop(process, PTRACE_CONT, 0, &status);
+        if (error == 0 && !process->is_stopped) return 0;
+    }
+    return error;
+}

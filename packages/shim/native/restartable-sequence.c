@@ -1,0 +1,47 @@
+#include <sys/ptrace.h>
+#include <unistd.h>
+
+#include "restartable-sequence.h"
+
+/* PTRACE_GET_RSEQ_CONFIGURATION; newer than some C libraries, as are these structures. */
+static const int GET_CONFIGURATION = 0x420f;
+
+struct rseq_configuration {
+    uint64_t area;
+    uint32_t size;
+    uint32_t signature;
+    uint32_t flags;
+    uint32_t padding;
+};
+
+/* The area that the process shares with the kernel. */
+struct rseq_area {
+    uint32_t processor_at_start;
+    uint32_t processor;
+    uint64_t sequence;
+};
+
+struct rseq_sequence {
+    uint32_t version;
+    uint32_t flags;
+    uint64_t start;
+    uint64_t length;
+    uint64_t abort_handler;
+};
+
+static bool read_at(const struct remote_process *process, uint64_t address, void *bytes, size_t size)
+{
+    return pread(process->memory, bytes, size, (off_t)address) == (ssize_t)size;
+}
+
+bool is_in_restartable_sequence(const struct remote_process *process)
+{
+    struct rseq_configuration configuration = {0};
+    struct rseq_area area;
+    struct rseq_sequence sequence;
+    void *size = (void *)sizeof configuration;
+    if (ptrace(GET_CONFIGURATION, process->pid, size, &configuration) < 0 || configuration.area == 0) return false;
+    if (!read_at(process, configuration.area, &area, sizeof area) || area.sequence == 0) return false;
+    if (!read_at(process, area.sequence, &sequence, sizeof sequence)) return false;
+    return program_counter(&process->registers) - sequence.start < sequence.length;
+}
