@@ -222,7 +222,7 @@ static void send_held_signals(const struct remote_process *process)
 static bool stop_before_delivery(struct remote_process *process)
 {
     int status = 0;
-    ptrace(PTRACE_INTERRUPT, process->pid, NULL, NULL);
+    if (ptrace(PTRACE_INTERRUPT, process->pid, NULL, NULL) != 0) return false;
     do {
         int signal = hold_signal(process, delivered_signal(status));
         if (process->is_stopped && resume(process, PTRACE_CONT, signal) != 0) return false;

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-/* Strings that belong to somebody else, with NULL behind the last one. All zero is empty and has not even that. */
+/* Strings that belong to somebody else, with NULL behind the last one once anything was appended, be it nothing. */
 struct string_list {
     char **strings;
     size_t count;

@@ -1,0 +1,149 @@
+import { existsSync, readFileSync } from 'node:fs';
+
+/** What a container of a test pod is made of. */
+export interface ContainerOptions {
+  readonly args: readonly string[];
+  /** Programs of the machine, read-only, below /usr; otherwise there is busybox alone. */
+  readonly machinePrograms?: boolean;
+  /** root by default. */
+  readonly uid?: number;
+  readonly addCapabilities?: readonly string[];
+  readonly dropAllCapabilities?: boolean;
+  readonly noNewPrivileges?: boolean;
+  readonly readOnlyRoot?: boolean;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Paths of the machine that are seen read-only in the container, by their paths there. */
+  readonly binds?: Readonly<Record<string, string>>;
+}
+
+/** Where a container is in its pod. */
+export interface ContainerPlace {
+  readonly root: string;
+  readonly cgroup: string;
+  /** Of the process whose namespaces it shares; undefined for the first container, which makes them. */
+  readonly pausePid: number | undefined;
+}
+
+/** What container runtimes give to a container that asks for nothing. */
+const DEFAULT_CAPABILITIES = [
+  'CAP_CHOWN',
+  'CAP_DAC_OVERRIDE',
+  'CAP_FSETID',
+  'CAP_FOWNER',
+  'CAP_MKNOD',
+  'CAP_NET_RAW',
+  'CAP_SETGID',
+  'CAP_SETUID',
+  'CAP_SETFCAP',
+  'CAP_SETPCAP',
+  'CAP_NET_BIND_SERVICE',
+  'CAP_SYS_CHROOT',
+  'CAP_KILL',
+  'CAP_AUDIT_WRITE',
+];
+
+/** The profile that Debian's containers come with; without it the containers of a pod are not filtered. */
+const SECCOMP_PROFILE = '/usr/share/containers/seccomp.json';
+
+const NAMESPACES = { pid: 'pid', network: 'net', ipc: 'ipc', uts: 'uts' } as const;
+
+/** The configuration of a container for an OCI runtime. */
+export function containerSpec(options: ContainerOptions, place: ContainerPlace): Record<string, unknown> {
+  const { uid = 0, environment = {}, cwd = '/', noNewPrivileges = false, readOnlyRoot = false } = options;
+  const bounding = options.dropAllCapabilities
+    ? []
+    : [...DEFAULT_CAPABILITIES, ...(options.addCapabilities ?? [])];
+  const effective = uid === 0 ? bounding : [];
+  return {
+    ociVersion: '1.0.2',
+    process: {
+      terminal: false,
+      user: { uid, gid: uid },
+      args: options.args,
+      env: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin', ...Object.entries(environment).map(([n, v]) => `${n}=${v}`)],
+      cwd,
+      capabilities: { bounding, effective, permitted: effective },
+      noNewPrivileges,
+      oomScoreAdj: 100,
+    },
+    root: { path: place.root, readonly: readOnlyRoot },
+    mounts: [...SYSTEM_MOUNTS, ...bindMounts(options)],
+    linux: {
+      resources: { devices: [{ allow: false, access: 'rwm' }] },
+      cgroupsPath: place.cgroup,
+      namespaces: [{ type: 'mount' }, ...podNamespaces(place.pausePid)],
+      maskedPaths: ['/proc/acpi', '/proc/kcore', '/proc/keys', '/proc/timer_list', '/sys/firmware'],
+      readonlyPaths: ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'],
+      ...seccomp(bounding),
+    },
+  };
+}
+
+const SYSTEM_MOUNTS = [
+  { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
+  { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=755', 'size=65536k'] },
+  {
+    destination: '/dev/pts',
+    type: 'devpts',
+    source: 'devpts',
+    options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620'],
+  },
+  { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
+];
+
+function bindMounts({ machinePrograms = false, binds = {} }: ContainerOptions): unknown[] {
+  const all = { ...(machinePrograms ? { '/usr': '/usr', '/etc': '/etc' } : {}), ...binds };
+  return Object.entries(all).map(([destination, source]) => ({
+    destination,
+    type: 'bind',
+    source,
+    options: ['rbind', 'rprivate', 'ro'],
+  }));
+}
+
+function podNamespaces(pausePid: number | undefined): unknown[] {
+  return Object.entries(NAMESPACES).map(([type, name]) =>
+    pausePid === undefined ? { type } : { type, path: `/proc/${pausePid}/ns/${name}` },
+  );
+}
+
+interface ProfileRule {
+  readonly names: readonly string[];
+  readonly action: string;
+  readonly args?: unknown;
+  readonly errnoRet?: number;
+  readonly includes?: ProfileCondition;
+  readonly excludes?: ProfileCondition;
+}
+
+interface ProfileCondition {
+  readonly caps?: readonly string[];
+  readonly arches?: readonly string[];
+}
+
+interface Profile {
+  readonly defaultAction: string;
+  readonly defaultErrnoRet?: number;
+  readonly syscalls: readonly ProfileRule[];
+}
+
+/** The profile as a container engine resolves it: some rules depend on what the container may do. */
+function seccomp(capabilities: readonly string[]): { seccomp?: unknown } {
+  if (!existsSync(SECCOMP_PROFILE)) return {};
+  const profile = JSON.parse(readFileSync(SECCOMP_PROFILE, 'utf8')) as Profile;
+  const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
+  const holds = ({ caps, arches }: ProfileCondition = {}, otherwise: boolean): boolean =>
+    (caps?.length ? caps.some((name) => capabilities.includes(name)) : otherwise) &&
+    (arches?.length ? arches.includes(architecture) : otherwise);
+  const excludes = ({ caps = [], arches = [] }: ProfileCondition = {}): boolean =>
+    caps.some((name) => capabilities.includes(name)) || arches.includes(architecture);
+  const rules = profile.syscalls.filter((rule) => holds(rule.includes, true) && !excludes(rule.excludes));
+  return {
+    seccomp: {
+      defaultAction: profile.defaultAction,
+      defaultErrnoRet: profile.defaultErrnoRet,
+      syscalls: rules.map(({ names, action, args, errnoRet }) => ({ names, action, args, errnoRet })),
+    },
+  };
+}
