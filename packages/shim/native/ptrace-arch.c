@@ -101,6 +101,11 @@ uint64_t program_counter(const struct registers *registers)
     return registers->words[RIP];
 }
 
+void set_program_counter(struct registers *registers, uint64_t address)
+{
+    registers->words[RIP] = address;
+}
+
 bool is_in_user_code(const struct registers *registers)
 {
     return (int64_t)registers->words[ORIG_RAX] < 0;
@@ -190,6 +195,11 @@ long call_result(const struct registers *registers)
 uint64_t program_counter(const struct registers *registers)
 {
     return registers->words[PC];
+}
+
+void set_program_counter(struct registers *registers, uint64_t address)
+{
+    registers->words[PC] = address;
 }
 
 /* The registers do not tell. */

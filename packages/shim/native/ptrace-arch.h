@@ -37,6 +37,7 @@ void prepare_call(struct registers *registers, uint64_t address, const struct re
 long call_result(const struct registers *registers);
 
 uint64_t program_counter(const struct registers *registers);
+void set_program_counter(struct registers *registers, uint64_t address);
 
 /* Whether the stop came between two instructions of the program, not in a system call. */
 bool is_in_user_code(const struct registers *registers);

@@ -4,7 +4,13 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "monotonic-clock.h"
 #include "remote-call.h"
+
+enum {
+    FIRST_RESTART_ERROR = 512,
+    LAST_RESTART_ERROR = 516,
+};
 
 /* What happened on the way through a call. */
 struct passage {
@@ -50,19 +56,37 @@ static int pass_through_call(struct remote_process *process, struct passage *pas
     return 0;
 }
 
-static int make_call(struct remote_process *process, const struct remote_call *call, long *result, pid_t *child)
+static int try_call(struct remote_process *process, const struct remote_call *call, struct passage *passage,
+                    long *result)
 {
-    struct passage passage = {.child = 0};
     struct registers registers = process->registers;
     prepare_call(&registers, process->call_address, call);
     int error = write_registers(process->pid, &registers);
-    if (error == 0) error = pass_through_call(process, &passage);
-    if (error == 0 && !passage.has_executed) error = read_registers(process->pid, &registers);
+    if (error == 0) error = pass_through_call(process, passage);
+    if (error == 0 && !passage->has_executed) error = read_registers(process->pid, &registers);
     if (error != 0) return error;
-    *result = passage.has_executed ? 0 : call_result(&registers);
-    if (passage.was_refused) *result = -EPERM;
-    *child = passage.child;
+    *result = passage->has_executed ? 0 : call_result(&registers);
+    if (passage->was_refused) *result = -EPERM;
     return 0;
+}
+
+/* The kernel's own error numbers for a call that has done nothing yet because a signal waits, SIGSTOP for instance. */
+static bool has_to_be_made_again(long result)
+{
+    return result <= -FIRST_RESTART_ERROR && result >= -LAST_RESTART_ERROR;
+}
+
+static int make_call(struct remote_process *process, const struct remote_call *call, long *result, pid_t *child)
+{
+    const uint64_t deadline = step_deadline();
+    int error;
+    struct passage passage;
+    do {
+        passage = (struct passage){.child = 0};
+        error = try_call(process, call, &passage, result);
+    } while (error == 0 && has_to_be_made_again(*result) && monotonic_ns() < deadline);
+    *child = passage.child;
+    return error;
 }
 
 int make_remote_call(struct remote_process *process, const struct remote_call *call, long *result)

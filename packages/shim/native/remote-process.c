@@ -18,8 +18,6 @@ enum {
     /* Newer than some C libraries. */
     EVENT_STOP = 128,
     KERNEL_MASK_SIZE = 8,
-    /* How often a process is stopped again that was caught where it must not be. */
-    STOP_ATTEMPTS = 200,
 };
 
 static const long OPTIONS = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
@@ -139,18 +137,12 @@ static bool interrupt(struct remote_process *process, struct failure *failure)
     return true;
 }
 
-/* Some code is cut off by any visit to the kernel and finds out afterwards; ours would go unnoticed. */
-static bool interrupt_at_good_place(struct remote_process *process, struct failure *failure)
+static bool take_down_registers(struct remote_process *process, struct failure *failure)
 {
-    for (int attempt = 0; attempt < STOP_ATTEMPTS; attempt++) {
-        if (!interrupt(process, failure)) return false;
-        int error = read_registers(process->pid, &process->registers);
-        if (error != 0) return fail(failure, "registers", error, NULL);
-        if (!is_in_user_code(&process->registers) || !is_in_restartable_sequence(process)) return true;
-        error = resume(process, PTRACE_CONT, 0);
-        if (error != 0) return fail(failure, "stop", error, NULL);
-    }
-    return fail(failure, "stop", EBUSY, "the process is in restartable sequences all the time");
+    int error = read_registers(process->pid, &process->registers);
+    if (error != 0) return fail(failure, "registers", error, NULL);
+    if (is_in_user_code(&process->registers)) abort_restartable_sequence(process);
+    return true;
 }
 
 /*
@@ -195,8 +187,8 @@ static bool kill_with_tracer(struct remote_process *process, struct failure *fai
 
 bool stop_process(struct remote_process *process, struct failure *failure)
 {
-    if (!interrupt_at_good_place(process, failure) || !kill_with_tracer(process, failure) ||
-        !block_signals(process, failure)) {
+    if (!interrupt(process, failure) || !take_down_registers(process, failure) ||
+        !kill_with_tracer(process, failure) || !block_signals(process, failure)) {
         if (process->is_stopped) ptrace(PTRACE_DETACH, process->pid, NULL, NULL);
         return false;
     }

@@ -34,14 +34,15 @@ static bool read_at(const struct remote_process *process, uint64_t address, void
     return pread(process->memory, bytes, size, (off_t)address) == (ssize_t)size;
 }
 
-bool is_in_restartable_sequence(const struct remote_process *process)
+void abort_restartable_sequence(struct remote_process *process)
 {
     struct rseq_configuration configuration = {0};
     struct rseq_area area;
     struct rseq_sequence sequence;
     void *size = (void *)sizeof configuration;
-    if (ptrace(GET_CONFIGURATION, process->pid, size, &configuration) < 0 || configuration.area == 0) return false;
-    if (!read_at(process, configuration.area, &area, sizeof area) || area.sequence == 0) return false;
-    if (!read_at(process, area.sequence, &sequence, sizeof sequence)) return false;
-    return program_counter(&process->registers) - sequence.start < sequence.length;
+    if (ptrace(GET_CONFIGURATION, process->pid, size, &configuration) < 0 || configuration.area == 0) return;
+    if (!read_at(process, configuration.area, &area, sizeof area) || area.sequence == 0) return;
+    if (!read_at(process, area.sequence, &sequence, sizeof sequence)) return;
+    if (program_counter(&process->registers) - sequence.start >= sequence.length) return;
+    set_program_counter(&process->registers, sequence.abort_handler);
 }

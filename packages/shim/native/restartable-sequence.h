@@ -1,14 +1,13 @@
 #ifndef SHIM_RESTARTABLE_SEQUENCE_H
 #define SHIM_RESTARTABLE_SEQUENCE_H
 
-#include <stdbool.h>
-
 #include "remote-process.h"
 
 /*
- * Whether a process that was stopped in its own code is inside a restartable sequence (rseq(2)), which the kernel would
- * abort when the process goes on. False where kernels cannot tell, before Linux 5.13.
+ * If a process that was stopped in its own code is inside a restartable sequence (rseq(2)), makes it continue where that
+ * sequence is aborted, as the kernel does with whoever loses the processor in one. After a visit to other code, as a call
+ * of ours is, the kernel would not know any more. Nothing happens where kernels do not tell, before Linux 5.13.
  */
-bool is_in_restartable_sequence(const struct remote_process *process);
+void abort_restartable_sequence(struct remote_process *process);
 
 #endif

@@ -41,12 +41,14 @@ export async function injectInPod(pod: Pod, request: InjectRequest): Promise<Inj
   return parse(await pod.sidecar.run(command, { input: request.token }));
 }
 
-/** Injects on this machine. Throws when the command line is refused. */
+/** Injects on this machine, and stops nobody but the target. Throws when the command line is refused. */
 export async function injectHere(
   request: InjectRequest,
   program = buildShim(),
 ): Promise<Injected | NotInjected> {
-  return parse(await runCommand([program, ...injectArguments(request)], { input: request.token }));
+  return parse(
+    await runCommand([program, ...injectArguments({ ...request, donor: 'self' })], { input: request.token }),
+  );
 }
 
 /** The same, when it has to work. */

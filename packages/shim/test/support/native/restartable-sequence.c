@@ -30,9 +30,12 @@ static void on_end(int signal_number)
     is_over = 1;
 }
 
-/* Counts down and returns 1, or 0 when it was aborted. */
-static int run_sequence(long rounds)
+enum outcome { ABORTED, COMPLETED, CUT_OFF };
+
+/* Counts down, and looks at the last moment whether the kernel still knows of the sequence. */
+static enum outcome run_sequence(long rounds)
 {
+    uint64_t registered;
     int completed;
     __asm__ volatile(".pushsection .data\n"
                      ".balign 32\n"
@@ -44,14 +47,16 @@ static int run_sequence(long rounds)
                      "1: decq %[rounds]\n"
                      "   jnz 1b\n"
                      "   movl $1, %[completed]\n"
+                     "   movq %[sequence], %[registered]\n"
                      "2: jmp 5f\n"
                      "   .long 0x53053053\n"
                      "4: movl $0, %[completed]\n"
                      "5:\n"
-                     : [completed] "=&r"(completed), [rounds] "+&r"(rounds), [sequence] "=m"(area.sequence)
+                     : [completed] "=&r"(completed), [registered] "=&r"(registered), [rounds] "+&r"(rounds), [sequence] "+m"(area.sequence)
                      :
                      : "rax", "memory", "cc");
-    return completed;
+    if (!completed) return ABORTED;
+    return registered != 0 ? COMPLETED : CUT_OFF;
 }
 
 int main(void)
@@ -63,10 +68,9 @@ int main(void)
     puts("running");
     fflush(stdout);
     while (!is_over) {
-        if (!run_sequence(200000)) continue;
-        completed++;
-        cut_off += area.sequence == 0;
-        area.sequence = 0;
+        enum outcome outcome = run_sequence(200000);
+        completed += outcome == COMPLETED;
+        cut_off += outcome == CUT_OFF;
     }
     printf("completed %lu cut off %lu\n", completed, cut_off);
     return 0;
