@@ -48,21 +48,23 @@ static bool map_scratch(struct cast *cast, struct remote_process *process, size_
     return true;
 }
 
-static void unmap_scratch(struct cast *cast, size_t size)
+static bool unmap_scratch(struct cast *cast, size_t size, struct failure *failure)
 {
     const struct remote_call unmap = {.number = SYS_munmap, .arguments = {(long)cast->scratch, (long)size}};
     long result;
-    if (cast->scratch != 0 && cast->donor.is_stopped) make_remote_call(&cast->donor, &unmap, &result);
+    if (!call(&cast->donor, "munmap", &unmap, &result, failure)) return false;
     cast->scratch = 0;
+    return true;
 }
 
-/* The messenger has ended, or is about to: the donor, which never knew that it had a child, must not keep a zombie. */
-static void reap_messenger(struct cast *cast)
+/* It has ended. The donor, which never knew that it had a child, must not keep a zombie. */
+static bool reap_messenger(struct cast *cast, struct failure *failure)
 {
     const struct remote_call reap = {.number = SYS_wait4, .arguments = {cast->messenger_number, 0, __WALL | WNOHANG}};
     long result;
-    if (cast->messenger_number > 0 && cast->donor.is_stopped) make_remote_call(&cast->donor, &reap, &result);
+    if (!call(&cast->donor, "wait4", &reap, &result, failure)) return false;
     cast->messenger_number = 0;
+    return true;
 }
 
 /*
@@ -78,8 +80,7 @@ static bool make_orphan(struct cast *cast, enum injection_method method, struct 
     if (error == 0) error = make_remote_exit(&cast->messenger);
     if (error != 0) return fail(failure, "clone", error, NULL);
     cast->messenger.pid = 0;
-    reap_messenger(cast);
-    return true;
+    return reap_messenger(cast, failure);
 }
 
 static bool write_image(struct cast *cast, struct exec_image *image, struct failure *failure)
@@ -168,23 +169,25 @@ static bool equip_resident(struct cast *cast, const struct injection_plan *plan,
     return fail(failure, "resident", errno, NULL);
 }
 
-static void let_donor_go(struct cast *cast, const struct injection_plan *plan, bool worked)
-{
-    if (!worked && cast->messenger.pid > 0) kill_process(&cast->messenger);
-    if (!worked && cast->resident.pid > 0) kill_process(&cast->resident);
-    if (!worked) cast->resident.pid = 0;
-    reap_messenger(cast);
-    if (plan->method == METHOD_CLONE_VM) unmap_scratch(cast, plan->image.size);
-    release_process(&cast->donor);
-}
-
 /* While two processes share a memory, only the new one does anything; a copy goes its own way at once. */
 static bool work_on_donor(struct cast *cast, struct injection_plan *plan, struct failure *failure)
 {
+    const size_t size = plan->image.size;
     if (!confirm_call_address(&cast->donor, failure)) return false;
     if (plan->method == METHOD_FORK) return make_orphan(cast, plan->method, failure);
-    return map_scratch(cast, &cast->donor, plan->image.size, failure) && make_orphan(cast, plan->method, failure) &&
-           start_resident(cast, plan, failure);
+    return map_scratch(cast, &cast->donor, size, failure) && make_orphan(cast, plan->method, failure) &&
+           start_resident(cast, plan, failure) && unmap_scratch(cast, size, failure);
+}
+
+/* After a failure: the donor gets rid of what it has of ours. */
+static void tidy_up(struct cast *cast, const struct injection_plan *plan, struct failure *failure)
+{
+    if (cast->messenger.pid > 0) kill_process(&cast->messenger);
+    if (cast->resident.pid > 0) kill_process(&cast->resident);
+    cast->resident.pid = 0;
+    if (!cast->donor.is_stopped) return;
+    if (cast->messenger_number > 0) reap_messenger(cast, failure);
+    if (cast->scratch != 0) unmap_scratch(cast, plan->image.size, failure);
 }
 
 static bool inject(struct cast *cast, struct injection_plan *plan, struct injection *injection, struct failure *failure)
@@ -192,7 +195,8 @@ static bool inject(struct cast *cast, struct injection_plan *plan, struct inject
     uint64_t stopped_at = monotonic_ns();
     if (!stop_process(&cast->donor, failure)) return false;
     bool worked = work_on_donor(cast, plan, failure);
-    let_donor_go(cast, plan, worked);
+    if (!worked) tidy_up(cast, plan, failure);
+    release_process(&cast->donor);
     injection->stopped_ns = monotonic_ns() - stopped_at;
     if (worked && plan->method == METHOD_FORK) worked = start_resident(cast, plan, failure);
     worked = worked && equip_resident(cast, plan, injection, failure);

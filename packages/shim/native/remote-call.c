@@ -86,7 +86,7 @@ static int make_call(struct remote_process *process, const struct remote_call *c
         error = try_call(process, call, &passage, result);
     } while (error == 0 && has_to_be_made_again(*result) && monotonic_ns() < deadline);
     *child = passage.child;
-    return error;
+    return error == 0 && has_to_be_made_again(*result) ? ETIMEDOUT : error;
 }
 
 int make_remote_call(struct remote_process *process, const struct remote_call *call, long *result)

@@ -4,8 +4,8 @@
 #include "remote-process.h"
 
 /*
- * Has a stopped process make a system call. Returns errno when that could not be done, and then the process may be
- * working on it still (ETIMEDOUT) or be gone (ESRCH); 0 when the call was made. `result` is what it returned, a negative
+ * Has a stopped process make a system call. Returns errno when that could not be done: ESRCH when the process is gone,
+ * ETIMEDOUT when the call did not return by itself; 0 when the call was made. `result` is what it returned, a negative
  * error number included. The process is stopped again behind it, or, when the call was an exec that worked, in the new
  * program, before its first instruction.
  */

@@ -96,7 +96,11 @@ static int resume(struct remote_process *process, int request, int signal)
 int resume_to_stop(struct remote_process *process, int request, int signal, int *status)
 {
     int error = resume(process, request, signal);
-    return error != 0 ? error : wait_for_stop(process, step_deadline(), status);
+    if (error == 0) error = wait_for_stop(process, step_deadline(), status);
+    if (error != ETIMEDOUT || !process->is_borrowed) return error;
+    /* Its call returns now, unless the whole process is frozen; to leave it in the middle would not help it either. */
+    if (ptrace(PTRACE_INTERRUPT, process->pid, NULL, NULL) != 0) return errno;
+    return wait_for_stop(process, NO_DEADLINE, status);
 }
 
 /* SIGSTOP cannot wait: the kernel then stops the other threads at once, and this one when it is let go. */
@@ -192,6 +196,7 @@ bool stop_process(struct remote_process *process, struct failure *failure)
         if (process->is_stopped) ptrace(PTRACE_DETACH, process->pid, NULL, NULL);
         return false;
     }
+    process->is_borrowed = true;
     if (!rewinds_interrupted_calls())
         restart_call(&process->registers);
     else if (!take_back_interrupted_call(process, failure)) {
@@ -232,6 +237,7 @@ void release_process(struct remote_process *process)
     ptrace(PTRACE_SETOPTIONS, process->pid, NULL, (void *)OPTIONS);
     ptrace(PTRACE_DETACH, process->pid, NULL, NULL);
     process->is_stopped = false;
+    process->is_borrowed = false;
     send_held_signals(process);
 }
 

@@ -20,6 +20,8 @@ struct remote_process {
     uint64_t call_address;
     /* It waits for us in a ptrace stop. Otherwise it runs, and no request but an interrupt reaches it. */
     bool is_stopped;
+    /* It has a life of its own, to which it goes back: what it does for us is seen through, however long it takes. */
+    bool is_borrowed;
     /* As it was when it was first stopped. */
     struct registers registers;
     uint64_t signal_mask;
@@ -50,7 +52,10 @@ void release_process(struct remote_process *process);
 /* Kills it and takes its end, so that nothing is left but what its parent has to reap. */
 void kill_process(struct remote_process *process);
 
-/* Lets it go on until the next stop, which may be its end. Request as for ptrace. Errno, ETIMEDOUT included. */
+/*
+ * Lets it go on until the next stop, which may be its end. Request as for ptrace. Errno, ETIMEDOUT included. A borrowed
+ * process is interrupted after that time and waited for until it stops.
+ */
 int resume_to_stop(struct remote_process *process, int request, int signal, int *status);
 
 /* Waits until a traced process stops or ends. Errno, ETIMEDOUT included; ECHILD when there is no such process any more. */
