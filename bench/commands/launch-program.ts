@@ -11,8 +11,7 @@
 import { parseArgs } from 'node:util';
 import { LAUNCHERS } from '../launcher.ts';
 import type { Launcher } from '../launcher.ts';
-import { processStarter } from './process-starter.ts';
-import type { ProcessStarter } from './process-starter.ts';
+import { ProcessStarter } from './process-starter.ts';
 
 const USAGE = 'usage: launch-program MODE --launcher NAME --shim PATH --rounds N -- PROGRAM [ARGUMENT...]';
 const WARM_UP_ROUNDS = 100;
@@ -34,7 +33,7 @@ async function main(): Promise<void> {
   const [mode, ...argv] = positionals;
   const measure = mode === 'latency' ? measureLatency : mode === 'block' ? measureBlock : undefined;
   if (measure === undefined) throw new Error(USAGE);
-  await using starter = await processStarter(launcherNamed(values.launcher), argv, values.shim);
+  await using starter = await ProcessStarter.open(launcherNamed(values.launcher), argv, values.shim);
   await measure(starter, WARM_UP_ROUNDS); // not counted: code is compiled meanwhile
   console.log(JSON.stringify(await measure(starter, Number(values.rounds))));
 }

@@ -1,82 +1,74 @@
 import { randomBytes } from 'node:crypto';
 import { TOKEN_BYTES } from '@pod-agent/shim/frames';
+import type { ShimConnection } from '@pod-agent/shim/shim-connection';
 import { startShim } from '@pod-agent/shim/start-shim';
 import { ChildProcessLauncher } from '../../packages/execd/src/os/child-process-launcher.ts';
+import { MemoryKills } from '../../packages/execd/src/os/memory-kills.ts';
+import { childOomScoreAdjustment } from '../../packages/execd/src/os/oom-score.ts';
+import type { LaunchSpec, ProcessLauncher } from '../../packages/execd/src/os/process-launcher.ts';
+import { ShimLauncher } from '../../packages/execd/src/os/shim-launcher.ts';
 import type { Launcher } from '../launcher.ts';
 
 const HELLO_TIMEOUT_MS = 5_000;
 
-/** Starts one program again and again, in this process; disposing ends what it needs for that. */
-export interface ProcessStarter extends AsyncDisposable {
-  /**
-   * Starts the program, stdin from /dev/null and its output dropped. Resolves when it has ended and its output is
-   * read; rejects unless it exits with 0.
-   */
-  run(): Promise<void>;
+/** Starts one program again and again with one of the daemon's launchers; disposing ends what it needs for that. */
+export class ProcessStarter implements AsyncDisposable {
+  readonly #launcher: ProcessLauncher;
+  readonly #spec: LaunchSpec;
+
+  private constructor(launcher: ProcessLauncher, spec: LaunchSpec) {
+    this.#launcher = launcher;
+    this.#spec = spec;
+  }
+
+  /** `argv` begins with an absolute path, and `shimProgram` is the path of the shim. */
+  static async open(
+    launcher: Launcher,
+    argv: readonly string[],
+    shimProgram: string,
+  ): Promise<ProcessStarter> {
+    const [file] = argv;
+    if (file === undefined) throw new Error('no program to start');
+    const opened = launcher === 'shim' ? await openShim(shimProgram) : new ChildProcessLauncher();
+    return new ProcessStarter(opened, {
+      file,
+      argv,
+      environment: inheritedEnvironment(),
+      cwd: undefined,
+      identity: undefined,
+      stdin: 'null',
+      mergeOutput: false,
+    });
+  }
+
+  /** Resolves when the program has ended and its output is read and dropped; rejects unless it exits with 0. */
+  async run(): Promise<void> {
+    const launched = await this.#launcher.launch(this.#spec, () => undefined);
+    const { code } = await launched.exited;
+    launched.release();
+    if (code !== 0) throw new Error(`${this.#spec.argv.join(' ')} did not exit with 0`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#launcher[Symbol.asyncDispose]();
+  }
 }
 
-/** A starter for the launcher; `argv` begins with an absolute path, and `shimProgram` is the path of the shim. */
-export async function processStarter(
-  launcher: Launcher,
-  argv: readonly string[],
-  shimProgram: string,
-): Promise<ProcessStarter> {
-  const [file] = argv;
-  if (file === undefined) throw new Error('no program to start');
-  const spec = {
-    file,
-    argv,
-    environment: inheritedEnvironment(),
-    stdin: 'null',
-    mergeOutput: false,
-  } as const;
-  return launcher === 'shim' ? await shimStarter(spec, shimProgram) : childProcessStarter(spec);
-}
-
-interface ProgramSpec {
-  readonly file: string;
-  readonly argv: readonly string[];
-  readonly environment: Readonly<Record<string, string>>;
-  readonly stdin: 'null';
-  readonly mergeOutput: false;
-}
-
-async function shimStarter(spec: ProgramSpec, program: string): Promise<ProcessStarter> {
-  const shim = await startShim({
-    program,
-    token: randomBytes(TOKEN_BYTES),
-    environment: spec.environment,
-    helloTimeoutMs: HELLO_TIMEOUT_MS,
-    onComplaint: (text) => console.error(text),
+async function openShim(program: string): Promise<ShimLauncher> {
+  const connect = (): Promise<ShimConnection> =>
+    startShim({
+      program,
+      token: randomBytes(TOKEN_BYTES),
+      environment: {},
+      helloTimeoutMs: HELLO_TIMEOUT_MS,
+      onComplaint: (text) => console.error(text),
+    });
+  return new ShimLauncher(await connect(), {
+    connect,
+    onLost: (reason) => console.error(reason),
+    memoryKills: new MemoryKills(),
+    oomScoreAdjustment: childOomScoreAdjustment(),
   });
-  return {
-    run: async () => {
-      const child = shim.spawn(spec, dropOutput);
-      await child.started;
-      const { how, value } = await child.exited;
-      child.release();
-      expectSuccess(spec, how === 'code' && value === 0);
-    },
-    [Symbol.asyncDispose]: () => shim[Symbol.asyncDispose](),
-  };
-}
-
-function childProcessStarter(spec: ProgramSpec): ProcessStarter {
-  const launcher = new ChildProcessLauncher();
-  return {
-    run: async () => {
-      const child = await launcher.launch({ ...spec, cwd: undefined, identity: undefined }, dropOutput);
-      const exit = await child.exited;
-      expectSuccess(spec, exit.code === 0);
-    },
-    [Symbol.asyncDispose]: () => launcher[Symbol.asyncDispose](),
-  };
-}
-
-function dropOutput(): undefined {}
-
-function expectSuccess({ argv }: ProgramSpec, isSuccess: boolean): void {
-  if (!isSuccess) throw new Error(`${argv.join(' ')} did not exit with 0`);
 }
 
 function inheritedEnvironment(): Record<string, string> {
