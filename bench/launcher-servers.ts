@@ -52,6 +52,7 @@ export async function findLaunchers(
       await using _server = await startServer(environment.variables, signal, { launcher });
       launchers.push(launcher);
     } catch (error) {
+      signal.throwIfAborted();
       missing.push({ launcher, reason: error instanceof Error ? error.message : String(error) });
     }
   }
