@@ -15,7 +15,7 @@
 #include "json-writer.h"
 #include "listening-socket.h"
 #include "modes.h"
-#include "monotonic-clock.h"
+#include "clock.h"
 #include "process-table.h"
 #include "string-list.h"
 

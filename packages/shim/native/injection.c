@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "injection.h"
-#include "monotonic-clock.h"
+#include "clock.h"
 #include "remote-call.h"
 #include "remote-memory.h"
 #include "resident.h"

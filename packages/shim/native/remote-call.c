@@ -4,7 +4,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "monotonic-clock.h"
+#include "clock.h"
 #include "remote-call.h"
 
 enum {

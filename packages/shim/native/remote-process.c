@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "monotonic-clock.h"
+#include "clock.h"
 #include "process-status.h"
 #include "remote-process.h"
 #include "restartable-sequence.h"

@@ -6,8 +6,8 @@
 #include <sys/resource.h>
 
 #include "child.h"
+#include "clock.h"
 #include "connection.h"
-#include "monotonic-clock.h"
 #include "protocol.h"
 
 struct sweep;
@@ -32,6 +32,8 @@ struct server {
     struct orphaned_pipe *orphaned_pipes;
     /* Freed at the end of the turn: later events of the same turn may still refer to them. */
     struct garbage *garbage;
+    /* What a child reads that has no stdin. */
+    int null_fd;
     struct rlimit open_files;
     struct rlimit pending_signals;
     uint32_t last_tag;

@@ -4,7 +4,7 @@ import type { OutputBlock } from './output-block.ts';
 import { OutputReader } from './output-reader.ts';
 import type { LogSource } from './output-reader.ts';
 import { Spool } from './spool.ts';
-import type { SpoolDirectory, SpoolSegment } from './spool.ts';
+import type { SpoolDirectory, SpoolOrigin, SpoolSegment } from './spool.ts';
 
 /** Bytes that wait for the disk before `append` asks its caller to slow down. */
 const PRESSURE_BYTES = 8 * 1024 * 1024;
@@ -23,6 +23,13 @@ export interface LogSpace {
   spoolFailed(error: unknown): void;
 }
 
+/** What came before the first block that will be appended: on disk, or lost. */
+export interface LogPast extends SpoolOrigin {
+  readonly end: LogPosition;
+}
+
+const NO_PAST: LogPast = { segments: [], stderrBytes: 0, end: LOG_START };
+
 /**
  * An append-only log of output blocks that any number of readers follow, each from its own position. The newest blocks
  * are in memory, older ones on disk; what was dropped from the start is gone for good and shows in `start`.
@@ -38,7 +45,7 @@ export class OutputLog implements LogSource, AsyncDisposable {
   #unwrittenSequence = 0;
   #unwrittenBytes = 0;
   #reported = { memory: 0, retained: 0 };
-  #end: LogPosition = LOG_START;
+  #end: LogPosition;
   #closed = false;
   #disposed = false;
   #diskFailed = false;
@@ -47,9 +54,13 @@ export class OutputLog implements LogSource, AsyncDisposable {
   #flushAll = false;
   #pressure: PromiseWithResolvers<void> | undefined;
 
-  constructor(space: LogSpace, name: string) {
+  /** `past` is what the log goes on from. */
+  constructor(space: LogSpace, name: string, past: LogPast = NO_PAST) {
     this.#space = space;
-    this.#spool = new Spool(space.directory, name);
+    this.#spool = new Spool(space.directory, name, past);
+    this.#end = past.end;
+    this.#unwrittenSequence = past.end.sequence;
+    this.#reportUsage();
   }
 
   /** Where the oldest block that can still be read begins. */

@@ -1,5 +1,5 @@
 import { OutputLog } from './output-log.ts';
-import type { LogSpace } from './output-log.ts';
+import type { LogPast, LogSpace } from './output-log.ts';
 import type { SpoolDirectory } from './spool.ts';
 
 export interface OutputSpaceOptions {
@@ -45,9 +45,12 @@ export class OutputSpace implements LogSpace {
     return this.#retainedBytes;
   }
 
-  /** A new log. `evict` is called when room is needed after the log was closed; it must dispose the log. */
-  createLog(name: string, evict: EvictionHandler): OutputLog {
-    const log = new OutputLog(this, name);
+  /**
+   * A new log, which goes on from `past`. `evict` is called when room is needed after the log was closed; it must dispose
+   * the log.
+   */
+  createLog(name: string, evict: EvictionHandler, past?: LogPast): OutputLog {
+    const log = new OutputLog(this, name, past);
     this.#logs.set(log, evict);
     return log;
   }
