@@ -9,13 +9,13 @@
 #include <unistd.h>
 
 #include "attachability.h"
+#include "clock.h"
 #include "donor.h"
 #include "inject-options.h"
 #include "injection.h"
 #include "json-writer.h"
 #include "listening-socket.h"
 #include "modes.h"
-#include "clock.h"
 #include "process-table.h"
 #include "string-list.h"
 

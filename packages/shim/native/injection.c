@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "injection.h"
 #include "clock.h"
+#include "injection.h"
 #include "remote-call.h"
 #include "remote-memory.h"
 #include "resident.h"

@@ -49,7 +49,10 @@ for (const method of ['fork', 'clone_vm'] as const) {
       if (isRestoring || isWithinCall(calls, at)) continue;
       await using victim = await startVictim();
       const { exit, stdout } = await injectWith(victim, method, `ptrace:error=EIO:when=${at + 1}`);
-      expect([exit, stdout], calls[at]?.line).toEqual([1, expect.stringMatching(/^\{"step":"\w+","errno":\d+,/)]);
+      expect([exit, stdout], calls[at]?.line).toEqual([
+        1,
+        expect.stringMatching(/^\{"step":"\w+","errno":\d+,/),
+      ]);
       await expectUntouched(victim, calls[at]?.line);
       await eventually(() => victim.target.descendants().length === 0, `nothing is left: ${calls[at]?.line}`);
     }

@@ -61,7 +61,8 @@ for (const [name, restrictions] of Object.entries(RESTRICTIONS)) {
 }
 
 test('E3: bash goes on reading', async () => {
-  const script = 'mkfifo /tmp/lines; exec 3<>/tmp/lines; echo ready; while read -r l <&3; do echo "got $l"; done';
+  const script =
+    'mkfifo /tmp/lines; exec 3<>/tmp/lines; echo ready; while read -r l <&3; do echo "got $l"; done';
   await using pod = await startInjectablePod({
     args: ['/usr/bin/bash', '-c', script],
     machinePrograms: true,

@@ -33,7 +33,10 @@ export async function runCommand(
 }
 
 /** The same for a command that has to succeed: rejects with what it said otherwise. Resolves with its output. */
-export async function runToSuccess(command: readonly string[], options: CommandOptions = {}): Promise<string> {
+export async function runToSuccess(
+  command: readonly string[],
+  options: CommandOptions = {},
+): Promise<string> {
   const { exit, stdout, stderr } = await runCommand(command, options);
   if (exit !== 0) throw new Error(`${command.join(' ')} ended with ${exit}: ${stderr}${stdout}`);
   return stdout;

@@ -61,7 +61,10 @@ export function containerSpec(options: ContainerOptions, place: ContainerPlace):
       terminal: false,
       user: { uid, gid: uid },
       args: options.args,
-      env: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin', ...Object.entries(environment).map(([n, v]) => `${n}=${v}`)],
+      env: [
+        'PATH=/usr/sbin:/usr/bin:/sbin:/bin',
+        ...Object.entries(environment).map(([n, v]) => `${n}=${v}`),
+      ],
       cwd,
       capabilities: { bounding, effective, permitted: effective },
       noNewPrivileges,

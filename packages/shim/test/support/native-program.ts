@@ -20,8 +20,12 @@ export type TestProgram =
 
 /** Builds the shim, as it is delivered or with a sanitizer, and returns the path of the binary. */
 export function buildShim(sanitizer?: 'address' | 'undefined'): string {
-  const args = sanitizer ? ['--sanitizer', sanitizer] : [];
-  return run(process.execPath, [BUILD, ...args]).trim();
+  return runBuild(sanitizer ? ['--sanitizer', sanitizer] : []);
+}
+
+/** Builds the shim for another processor and returns the path of the binary. */
+export function buildShimFor(arch: 'arm64'): string {
+  return runBuild(['--arch', arch]);
 }
 
 /** Compiles a test program, which then needs nothing around it, and returns the path of the binary. */
@@ -40,8 +44,16 @@ export function buildTestProgram(name: TestProgram): string {
 }
 
 /** musl's programs tell the kernel nothing of restartable sequences, which would change their memory behind them. */
+const COMPILERS = ['musl-gcc', 'cc'];
+
 function compilerOf(): string {
-  return spawnSync('musl-gcc', ['--version']).status === 0 ? 'musl-gcc' : 'cc';
+  const found = COMPILERS.find((name) => spawnSync(name, ['--version']).status === 0);
+  if (found === undefined) throw new Error('there is no C compiler on this machine');
+  return found;
+}
+
+function runBuild(args: readonly string[]): string {
+  return run(process.execPath, [BUILD, ...args]).trim();
 }
 
 function run(command: string, args: readonly string[]): string {

@@ -1,6 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, readlinkSync, readdirSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  readdirSync,
+} from 'node:fs';
 import { rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,6 +45,8 @@ export interface Pod extends AsyncDisposable {
   /** Stops and continues all processes of the main container at once. */
   freezeMain(this: void): Promise<void>;
   thawMain(this: void): Promise<void>;
+  /** Kills everything in the sidecar, deletes it and starts a new one like it. */
+  replaceSidecar(this: void): Promise<PodContainer>;
 }
 
 /** The containers that are not `pause`; without a command they wait. */
@@ -59,14 +69,14 @@ export async function whyNoPod(): Promise<string | undefined> {
 export async function startPod(options: PodOptions = {}): Promise<Pod> {
   await using cleanup = new AsyncDisposableStack();
   const parts = cleanup.use(new PodParts());
-  const pause = await parts.start('pause', { args: ['/pause'], binds: { '/pause': buildTestProgram('pause') } });
+  const pause = await parts.start('pause', {
+    args: ['/pause'],
+    binds: { '/pause': buildTestProgram('pause') },
+  });
   const wait = { args: ['/bin/busybox', 'sleep', '1000000'] };
   const main = await parts.start('main', { ...wait, ...options.main }, pause.machinePid);
-  const sidecar = await parts.start(
-    'sidecar',
-    { ...wait, addCapabilities: ['CAP_SYS_PTRACE'], ...options.sidecar },
-    pause.machinePid,
-  );
+  const sidecarOptions = { ...wait, addCapabilities: ['CAP_SYS_PTRACE'], ...options.sidecar };
+  const sidecar = await parts.start('sidecar', sidecarOptions, pause.machinePid);
   const owned = cleanup.move();
   return {
     main,
@@ -74,6 +84,10 @@ export async function startPod(options: PodOptions = {}): Promise<Pod> {
     pausePid: pause.machinePid,
     freezeMain: () => parts.runc('pause', 'main'),
     thawMain: () => parts.runc('resume', 'main'),
+    async replaceSidecar() {
+      await parts.runc('kill', '-a', 'sidecar', 'KILL');
+      return parts.start('new-sidecar', sidecarOptions, pause.machinePid);
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -110,8 +124,8 @@ class PodParts implements AsyncDisposable {
     };
   }
 
-  async runc(action: string, name: string): Promise<void> {
-    await runToSuccess([...this.#command(), action, name]);
+  async runc(...args: readonly string[]): Promise<void> {
+    await runToSuccess([...this.#command(), ...args]);
   }
 
   /** With the first process of the pid namespace everything ends, and each runc cleans up behind its container. */
@@ -139,7 +153,7 @@ class PodParts implements AsyncDisposable {
 }
 
 /** A pid namespace has a number of its own for each process; the last one is that of the innermost. */
-export function pidInPod(machinePid: number): number {
+function pidInPod(machinePid: number): number {
   const numbers = /^NSpid:\s+(.*)$/m.exec(readFileSync(`/proc/${machinePid}/status`, 'utf8'))?.[1];
   return Number(numbers?.split(/\s+/).at(-1));
 }

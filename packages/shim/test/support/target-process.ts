@@ -28,9 +28,7 @@ export function startTarget([file = '', ...args]: readonly string[]): TargetProc
   });
   let written = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (written += text));
-  const ended = once(child, 'exit').then(
-    ([code, signal]) => (code ?? signal) as number | NodeJS.Signals,
-  );
+  const ended = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);
   const pid = child.pid ?? 0;
   const descendants = () => processesWith(mark).filter((found) => found !== pid);
   return {
