@@ -24,6 +24,12 @@ static long long number_of(const char *text, const char *name, long long otherwi
     return value != NULL ? strtoll(value, NULL, 10) : otherwise;
 }
 
+static uint64_t bit_set(const char *text, const char *name)
+{
+    const char *value = find_value(text, name);
+    return value != NULL ? strtoull(value, NULL, 16) : 0;
+}
+
 /* "Uid: REAL EFFECTIVE SAVED FILE-SYSTEM" */
 static unsigned effective_id(const char *text, const char *name)
 {
@@ -35,12 +41,12 @@ static unsigned effective_id(const char *text, const char *name)
 
 static void read_lines(const char *text, struct process_status *status)
 {
-    const char *capabilities = find_value(text, "CapEff");
     const char *umask = find_value(text, "Umask");
     status->tracer = (pid_t)number_of(text, "TracerPid", 0);
     status->uid = effective_id(text, "Uid");
     status->gid = effective_id(text, "Gid");
-    status->capabilities = capabilities != NULL ? strtoull(capabilities, NULL, 16) : 0;
+    status->capabilities = bit_set(text, "CapEff");
+    status->pending_signals = bit_set(text, "SigPnd");
     status->umask = umask != NULL ? (mode_t)strtoul(umask, NULL, 8) : 022;
     status->no_new_privileges = number_of(text, "NoNewPrivs", 0) != 0;
     status->seccomp_mode = (int)number_of(text, "Seccomp", 0);

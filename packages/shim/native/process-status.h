@@ -32,6 +32,8 @@ struct process_status {
     gid_t gid;
     uint64_t capabilities;
     mode_t umask;
+    /* Waiting for this very thread; bit 0 is signal 1. */
+    uint64_t pending_signals;
     bool no_new_privileges;
     /* 0 none, 1 strict, 2 filters. */
     int seccomp_mode;

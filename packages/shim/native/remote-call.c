@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include "clock.h"
+#include "process-status.h"
 #include "remote-call.h"
 
 enum {
@@ -17,7 +18,6 @@ struct passage {
     bool has_entered;
     bool has_left;
     bool has_executed;
-    bool was_refused;
     pid_t child;
 };
 
@@ -29,19 +29,17 @@ static void note_event(struct remote_process *process, int event, struct passage
     if (ptrace(PTRACE_GETEVENTMSG, process->pid, NULL, &message) == 0) passage->child = (pid_t)message;
 }
 
-/* A seccomp filter may answer a call with SIGSYS; nobody ever made that call, so nobody must hear of it. */
-static int note_signal(struct remote_process *process, int signal, struct passage *passage)
+static bool has_call_signal(const struct remote_process *process)
 {
-    if (signal != SIGSYS) return hold_signal(process, signal);
-    passage->was_refused = true;
-    return 0;
+    struct process_status status;
+    return read_process_status(process->pid, &status) && (status.pending_signals >> (SIGSYS - 1) & 1) != 0;
 }
 
 /* Each resumption ends at the entry of the call, at its exit, or at something in between. */
 static int pass_through_call(struct remote_process *process, struct passage *passage)
 {
     int signal = 0;
-    while (!passage->has_left && !passage->has_executed && !passage->was_refused) {
+    while (!passage->has_left && !passage->has_executed) {
         int status;
         int error = resume_to_stop(process, PTRACE_SYSCALL, signal, &status);
         if (error != 0) return error;
@@ -51,9 +49,21 @@ static int pass_through_call(struct remote_process *process, struct passage *pas
             passage->has_entered = true;
         }
         note_event(process, stop_event(status), passage);
-        signal = note_signal(process, delivered_signal(status), passage);
+        signal = hold_signal(process, delivered_signal(status));
     }
     return 0;
+}
+
+/*
+ * A seccomp filter may answer a call with SIGSYS, and then leaves its number where the result is. The program never made
+ * that call, so it must not get the signal: it is taken off it here, on the way back, and not passed on later.
+ */
+static int take_refusal(struct remote_process *process, const struct remote_call *call, long *result)
+{
+    int status;
+    if (*result != call->number || !has_call_signal(process)) return 0;
+    *result = -EPERM;
+    return resume_to_stop(process, PTRACE_SYSCALL, 0, &status);
 }
 
 static int try_call(struct remote_process *process, const struct remote_call *call, struct passage *passage,
@@ -66,8 +76,7 @@ static int try_call(struct remote_process *process, const struct remote_call *ca
     if (error == 0 && !passage->has_executed) error = read_registers(process->pid, &registers);
     if (error != 0) return error;
     *result = passage->has_executed ? 0 : call_result(&registers);
-    if (passage->was_refused) *result = -EPERM;
-    return 0;
+    return take_refusal(process, call, result);
 }
 
 /* The kernel's own error numbers for a call that has done nothing yet because a signal waits, SIGSTOP for instance. */

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { seccompProfile } from './seccomp-profile.ts';
+import type { ForbiddenCalls } from './seccomp-profile.ts';
 
 /** What a container of a test pod is made of. */
-export interface ContainerOptions {
+export interface ContainerOptions extends ForbiddenCalls {
   readonly args: readonly string[];
   /** Programs of the machine, read-only, below /usr; otherwise there is busybox alone. */
   readonly machinePrograms?: boolean;
@@ -43,9 +44,6 @@ const DEFAULT_CAPABILITIES = [
   'CAP_AUDIT_WRITE',
 ];
 
-/** The profile that Debian's containers come with; without it the containers of a pod are not filtered. */
-const SECCOMP_PROFILE = '/usr/share/containers/seccomp.json';
-
 const NAMESPACES = { pid: 'pid', network: 'net', ipc: 'ipc', uts: 'uts' } as const;
 
 /** The configuration of a container for an OCI runtime. */
@@ -78,7 +76,7 @@ export function containerSpec(options: ContainerOptions, place: ContainerPlace):
       namespaces: [{ type: 'mount' }, ...podNamespaces(place.pausePid)],
       maskedPaths: ['/proc/acpi', '/proc/kcore', '/proc/keys', '/proc/timer_list', '/sys/firmware'],
       readonlyPaths: ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'],
-      ...seccomp(bounding),
+      ...seccompProfile(bounding, options),
     },
   };
 }
@@ -109,44 +107,4 @@ function podNamespaces(pausePid: number | undefined): unknown[] {
   return Object.entries(NAMESPACES).map(([type, name]) =>
     pausePid === undefined ? { type } : { type, path: `/proc/${pausePid}/ns/${name}` },
   );
-}
-
-interface ProfileRule {
-  readonly names: readonly string[];
-  readonly action: string;
-  readonly args?: unknown;
-  readonly errnoRet?: number;
-  readonly includes?: ProfileCondition;
-  readonly excludes?: ProfileCondition;
-}
-
-interface ProfileCondition {
-  readonly caps?: readonly string[];
-  readonly arches?: readonly string[];
-}
-
-interface Profile {
-  readonly defaultAction: string;
-  readonly defaultErrnoRet?: number;
-  readonly syscalls: readonly ProfileRule[];
-}
-
-/** The profile as a container engine resolves it: some rules depend on what the container may do. */
-function seccomp(capabilities: readonly string[]): { seccomp?: unknown } {
-  if (!existsSync(SECCOMP_PROFILE)) return {};
-  const profile = JSON.parse(readFileSync(SECCOMP_PROFILE, 'utf8')) as Profile;
-  const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
-  const holds = ({ caps, arches }: ProfileCondition = {}, otherwise: boolean): boolean =>
-    (caps?.length ? caps.some((name) => capabilities.includes(name)) : otherwise) &&
-    (arches?.length ? arches.includes(architecture) : otherwise);
-  const excludes = ({ caps = [], arches = [] }: ProfileCondition = {}): boolean =>
-    caps.some((name) => capabilities.includes(name)) || arches.includes(architecture);
-  const rules = profile.syscalls.filter((rule) => holds(rule.includes, true) && !excludes(rule.excludes));
-  return {
-    seccomp: {
-      defaultAction: profile.defaultAction,
-      defaultErrnoRet: profile.defaultErrnoRet,
-      syscalls: rules.map(({ names, action, args, errnoRet }) => ({ names, action, args, errnoRet })),
-    },
-  };
 }
