@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { beforeEach, expect, test } from 'vitest';
 import type { RunningProgram } from './support/init-process.ts';
 import { childrenOf, printed, run, statusField, until } from './support/init-process.ts';
-import { shimProgram } from './support/shim-program.ts';
+import { compiledShim } from './support/compiled-shim.ts';
 
 const BUSYBOX = '/bin/busybox';
 const execute = promisify(execFile);
@@ -80,7 +80,7 @@ async function makeBundle(directory: string, args: readonly string[]): Promise<v
   await mkdir(join(root, 'bin'), { recursive: true });
   await copyFile(BUSYBOX, join(root, 'bin', 'busybox'));
   for (const name of ['sh', 'sleep', 'seq', 'true']) await symlink('busybox', join(root, 'bin', name));
-  await copyFile(shimProgram(''), join(root, 'shim'));
+  await copyFile(compiledShim('release'), join(root, 'shim'));
   await execute('runc', ['spec', '--bundle', directory]);
   const file = join(directory, 'config.json');
   const config = JSON.parse(await readFile(file, 'utf8')) as { process: Record<string, unknown> };

@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { shimProgram } from './shim-program.ts';
+import { compiledShim } from './compiled-shim.ts';
 
-/** The shim under test. */
-export const SHIM = shimProgram();
+/** The shim under test: the one that is shipped, unless SHIM_VARIANT says address or undefined. */
+export const SHIM = compiledShim((process.env['SHIM_VARIANT'] ?? 'release') as 'release');
 
 /** The command line of a program that prints each signal that it gets (signal-reporter.py). */
 export const REPORTER: readonly string[] = ['python3', join(import.meta.dirname, 'signal-reporter.py')];
