@@ -56,12 +56,12 @@ static bool read_options(int argc, char **argv, struct init_options *options)
     int option;
     opterr = 0;
     while ((option = getopt(argc, argv, "+gs")) != -1) {
-        if (option == 'g') options->to_group = true;
-        else if (option == 's') options->subreaper = true;
-        else {
+        if (option == '?') {
             fprintf(stderr, "shim init: unknown option: -%c (see shim init --help)\n", optopt);
             return false;
         }
+        options->to_group |= option == 'g';
+        options->subreaper |= option == 's';
     }
     options->command = argv + optind;
     if (optind < argc) return true;

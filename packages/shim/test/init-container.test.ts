@@ -64,7 +64,10 @@ async function startContainer(script: string): Promise<Container> {
   const running = run(['runc', '--root', state, 'run', '--bundle', directory, '--pid-file', pidFile, id]);
   return {
     running,
-    init: async () => Number(await readFile(pidFile, 'utf8')),
+    async init() {
+      await until(() => existsSync(pidFile));
+      return Number(await readFile(pidFile, 'utf8'));
+    },
     kill: async (signal) => void (await execute('runc', ['--root', state, 'kill', id, signal])),
     async [Symbol.asyncDispose]() {
       await execute('runc', ['--root', state, 'delete', '--force', id]);
