@@ -50,9 +50,10 @@ export class FuzzedServe implements AsyncDisposable {
     // Children of any identity write there.
     for (const directory of [workplace, reports]) await chmod(directory, 0o777);
     const serve = new FuzzedServe(program, workplace, reports);
-    const listening = `@${serve.#address}\n`;
+    // Its flag says whether it only has its name yet, or listens.
+    const listening = new RegExp(` 00010000 .* @${serve.#address}$`, 'm');
     for (;;) {
-      if ((await readFile('/proc/net/unix', 'utf8')).includes(listening)) return serve;
+      if (listening.test(await readFile('/proc/net/unix', 'utf8'))) return serve;
       if (!serve.isRunning) throw new Error(`the shim ended at once: ${serve.#stderr}`);
     }
   }
