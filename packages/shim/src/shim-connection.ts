@@ -30,6 +30,12 @@ export interface AdoptedChild {
 /** Gives the sink for the output of a child that an earlier daemon started; called before any of it comes. */
 export type Adoption = (label: Buffer, dropped: AdoptedChild['dropped']) => OutputSink;
 
+/** A signal that the shim has not answered yet, and the child that it is for. */
+interface PendingSignal {
+  readonly id: number;
+  readonly answer: PromiseWithResolvers<SignalResult>;
+}
+
 /** The daemon's end of a connection to `shim serve`. Disposing it says farewell; the shim then ends with its last child. */
 export class ShimConnection implements ChildLink, AsyncDisposable {
   /** Settles when the connection is over, for whatever reason. */
@@ -40,7 +46,7 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
   readonly #closed = Promise.withResolvers<void>();
   readonly #children = new Map<number, ShimChild>();
   readonly #adopted: AdoptedChild[] = [];
-  readonly #signals = new Map<number, PromiseWithResolvers<SignalResult>>();
+  readonly #signals = new Map<number, PendingSignal>();
   #adoptedExpected = 0;
   #shimPid = 0;
   #lastId = 0;
@@ -121,7 +127,7 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
     if (!this.#children.has(id)) return Promise.resolve({ reached: 0, left: 0 });
     this.#lastSignal = (this.#lastSignal + 1) >>> 0;
     const answer = Promise.withResolvers<SignalResult>();
-    this.#signals.set(this.#lastSignal, answer);
+    this.#signals.set(this.#lastSignal, { id, answer });
     this.#send(encodeSignal(id, this.#lastSignal, signal, scope));
     return answer.promise;
   }
@@ -186,6 +192,7 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
       case 'failed':
         this.#children.get(reply.id)?.reply(reply);
         this.#children.delete(reply.id);
+        this.#forgetSignals(reply.id);
         break;
       case 'started':
       case 'exited':
@@ -207,8 +214,15 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
   }
 
   #answerSignal(request: number, result: SignalResult): void {
-    this.#signals.get(request)?.resolve(result);
+    this.#signals.get(request)?.answer.resolve(result);
     this.#signals.delete(request);
+  }
+
+  /** The shim does not answer what names a child that was never there. */
+  #forgetSignals(child: number): void {
+    for (const [request, { id }] of this.#signals) {
+      if (id === child) this.#answerSignal(request, { reached: 0, left: 0 });
+    }
   }
 
   #lose(reason: string): void {
@@ -219,7 +233,7 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
     this.#hello.reject(lost);
     for (const child of this.#children.values()) child.lose(lost);
     this.#children.clear();
-    for (const answer of this.#signals.values()) answer.reject(lost);
+    for (const { answer } of this.#signals.values()) answer.reject(lost);
     this.#signals.clear();
     this.#closed.resolve();
   }
