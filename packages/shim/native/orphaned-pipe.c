@@ -10,7 +10,18 @@
 struct orphaned_pipe {
     struct watch watch;
     struct server *server;
+    struct orphaned_pipe *next;
+    /* What refers to this one. */
+    struct orphaned_pipe **link;
 };
+
+static void drop_pipe(struct orphaned_pipe *pipe)
+{
+    *pipe->link = pipe->next;
+    if (pipe->next != NULL) pipe->next->link = pipe->link;
+    loop_close(pipe->server->loop, &pipe->watch);
+    free_later(pipe->server, pipe);
+}
 
 static void on_ready(struct watch *watch, uint32_t events)
 {
@@ -19,8 +30,7 @@ static void on_ready(struct watch *watch, uint32_t events)
     (void)events;
     ssize_t got = read(watch->fd, dropped, sizeof dropped);
     if (got > 0 || (got < 0 && errno == EINTR)) return;
-    loop_close(pipe->server->loop, watch);
-    free_later(pipe->server, pipe);
+    drop_pipe(pipe);
 }
 
 /* Whether somebody may still write: poll(2) tells of the end without waiting. */
@@ -37,9 +47,18 @@ void adopt_pipe(struct server *server, int fd)
         return;
     }
     struct orphaned_pipe *pipe = must_allocate(sizeof *pipe);
-    pipe->server = server;
-    pipe->watch = (struct watch){.fd = fd, .owner = pipe, .ready = on_ready};
-    if (loop_watch(server->loop, &pipe->watch, EPOLLIN) == 0) return;
-    close(fd);
-    free_later(server, pipe);
+    *pipe = (struct orphaned_pipe){
+        .watch = {.fd = fd, .owner = pipe, .ready = on_ready},
+        .server = server,
+        .next = server->orphaned_pipes,
+        .link = &server->orphaned_pipes,
+    };
+    if (pipe->next != NULL) pipe->next->link = &pipe->next;
+    server->orphaned_pipes = pipe;
+    if (loop_watch(server->loop, &pipe->watch, EPOLLIN) != 0) drop_pipe(pipe);
+}
+
+void drop_pipes(struct server *server)
+{
+    while (server->orphaned_pipes != NULL) drop_pipe(server->orphaned_pipes);
 }

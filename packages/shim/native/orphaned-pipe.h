@@ -9,4 +9,7 @@ struct server;
  */
 void adopt_pipe(struct server *server, int fd);
 
+/* Closes all of them. */
+void drop_pipes(struct server *server);
+
 #endif

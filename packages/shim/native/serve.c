@@ -12,7 +12,9 @@
 #include "handover.h"
 #include "memory.h"
 #include "modes.h"
+#include "orphaned-pipe.h"
 #include "reaper.h"
+#include "release.h"
 #include "server.h"
 #include "tree-kill.h"
 
@@ -169,7 +171,8 @@ static int time_to_idle_end(struct server *server)
         server->idle_since_ns = 0;
         return -1;
     }
-    if (server->is_leaving) return 0;
+    bool can_be_found = server->listener.fd >= 0 || server->daemon != NULL || server->candidate != NULL;
+    if (server->is_leaving || !can_be_found) return 0;
     bool is_needed = server->daemon != NULL || server->idle_ns == 0;
     uint64_t now = monotonic_ns();
     if (is_needed) server->idle_since_ns = 0;
@@ -197,6 +200,23 @@ static void serve(struct server *server)
     }
 }
 
+static void free_one(struct child *child, void *context)
+{
+    (void)context;
+    free_child(child);
+}
+
+static void tear_down(struct server *server, const char *listen_address)
+{
+    if (listen_address != NULL && listen_address[0] != '@') unlink(listen_address);
+    for_each_child(&server->children, free_one, NULL);
+    drop_pipes(server);
+    if (server->daemon != NULL) connection_end(server->daemon);
+    if (server->candidate != NULL) connection_end(server->candidate);
+    collect_garbage(server);
+    free(server);
+}
+
 int serve_mode(int argc, char **argv)
 {
     struct serve_options options;
@@ -213,8 +233,6 @@ int serve_mode(int argc, char **argv)
     struct server *server = must_allocate(sizeof *server);
     set_up(server, &options);
     serve(server);
-    if (options.listen_address != NULL && options.listen_address[0] != '@') unlink(options.listen_address);
-    collect_garbage(server);
-    free(server);
+    tear_down(server, options.listen_address);
     return 0;
 }
