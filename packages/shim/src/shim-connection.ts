@@ -52,6 +52,7 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
   #lastId = 0;
   #lastSignal = 0;
   #corked = false;
+  #saidFarewell = false;
   #lost: ShimLostError | undefined;
 
   private constructor(socket: Socket, adoption: Adoption) {
@@ -147,8 +148,15 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#lost) this.#socket.end(encodeFarewell());
+    if (!this.#lost) this.#sayFarewell();
     await this.closed;
+  }
+
+  /** It is the last word: output that still comes is not credited any more. */
+  #sayFarewell(): void {
+    if (this.#saidFarewell) return;
+    this.#saidFarewell = true;
+    this.#socket.end(encodeFarewell());
   }
 
   #nextId(): number {
@@ -159,7 +167,7 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
 
   /** Frames of one turn of the event loop go out in one write. */
   #send(frame: Buffer): void {
-    if (this.#lost) return;
+    if (this.#lost || this.#saidFarewell) return;
     if (!this.#corked) {
       this.#corked = true;
       this.#socket.cork();
