@@ -41,7 +41,14 @@ describe('To the shim', () => {
   });
 
   test('the shortest spawn', () => {
-    const body = ['02000000', '00000000'.repeat(7), '01000000', '00000000', hex('/bin/x\0\0\0x\0'), '00000000'];
+    const body = [
+      '02000000',
+      '00000000'.repeat(7),
+      '01000000',
+      '00000000',
+      hex('/bin/x\0\0\0x\0'),
+      '00000000',
+    ];
     expect(bodyOf(PLAIN)).toBe(body.join(''));
   });
 

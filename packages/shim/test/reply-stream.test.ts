@@ -99,7 +99,10 @@ describe('From the shim', () => {
 
   test('output is passed on before its frame is complete, as a view of the chunk', () => {
     const pieces: Buffer[] = [];
-    const stream = new ReplyStream({ reply: () => undefined, output: (_id, _name, bytes) => pieces.push(bytes) });
+    const stream = new ReplyStream({
+      reply: () => undefined,
+      output: (_id, _name, bytes) => pieces.push(bytes),
+    });
     const chunk = frame(68, join(numbers(1), [0], Buffer.from('all of it'))).subarray(0, -3);
     stream.push(chunk);
     expect(pieces.map(String)).toEqual(['all of']);

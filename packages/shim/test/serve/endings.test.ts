@@ -79,7 +79,11 @@ describe('exited', () => {
     const finished = await Promise.all(
       numbers(1, 400).map(async (number) => {
         const code = number % 256;
-        return { number, code, ...(await serve.run(script(`echo ${number}; echo e${number} >&2; exit ${code}`))) };
+        return {
+          number,
+          code,
+          ...(await serve.run(script(`echo ${number}; echo e${number} >&2; exit ${code}`))),
+        };
       }),
     );
     for (const { number, code, stdout, stderr, exit } of finished) {

@@ -33,7 +33,7 @@ export function isAlive(pid: number): boolean {
 }
 
 /** All processes of the machine. */
-export function allProcesses(): number[] {
+function allProcesses(): number[] {
   return readdirSync('/proc').map(Number).filter(Number.isInteger);
 }
 
@@ -54,9 +54,7 @@ export function descendantsOf(pid: number): number[] {
 
 /** The processes that run and have this entry (`NAME=value`) in their environment. */
 export function processesWith(entry: string): number[] {
-  return allProcesses().filter(
-    (pid) => isAlive(pid) && procFile(pid, 'environ').split('\0').includes(entry),
-  );
+  return allProcesses().filter((pid) => isAlive(pid) && procFile(pid, 'environ').split('\0').includes(entry));
 }
 
 /** A number of /proc/PID/status, such as `VmRSS` in KiB. */

@@ -8,7 +8,9 @@ import { addressOf } from './listening.ts';
 import { until } from './until.ts';
 
 /** A reply, or a piece of output. */
-export type Told = Reply | { readonly type: 'output'; readonly id: number; readonly stream: OutputStream; readonly bytes: Buffer };
+export type Told =
+  | Reply
+  | { readonly type: 'output'; readonly id: number; readonly stream: OutputStream; readonly bytes: Buffer };
 
 /** A daemon that sends any bytes, gives no credit by itself and records what the shim says, in order. */
 export class RawDaemon implements AsyncDisposable {
@@ -20,7 +22,8 @@ export class RawDaemon implements AsyncDisposable {
     this.socket = socket;
     const stream = new ReplyStream({
       reply: (reply) => this.told.push(reply),
-      output: (id, name, bytes) => this.told.push({ type: 'output', id, stream: name, bytes: Buffer.from(bytes) }),
+      output: (id, name, bytes) =>
+        this.told.push({ type: 'output', id, stream: name, bytes: Buffer.from(bytes) }),
     });
     socket.on('data', (chunk: Buffer) => stream.push(chunk));
     // A shim that is not interested may close while bytes are on their way: that is an end, too.
@@ -68,7 +71,9 @@ export class RawDaemon implements AsyncDisposable {
 
   /** The output that came of a child, both streams together. */
   output(id: number): Buffer {
-    const pieces = this.told.flatMap((told) => (told.type === 'output' && told.id === id ? [told.bytes] : []));
+    const pieces = this.told.flatMap((told) =>
+      told.type === 'output' && told.id === id ? [told.bytes] : [],
+    );
     return Buffer.concat(pieces);
   }
 

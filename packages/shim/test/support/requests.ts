@@ -4,7 +4,7 @@ import type { SpawnRequest } from '../../src/frames.ts';
 export type RequestChange = Partial<Omit<SpawnRequest, 'file' | 'argv'>>;
 
 /** What the daemons put into the environment of an execution, so that its processes can be told from others. */
-export const COOKIE = 'OPENSANDBOX_EXEC_ID';
+const COOKIE = 'OPENSANDBOX_EXEC_ID';
 
 /** Asks for a program by its path, with its arguments. */
 export function program(argv: readonly [string, ...string[]], change: RequestChange = {}): SpawnRequest {
@@ -18,9 +18,9 @@ export function program(argv: readonly [string, ...string[]], change: RequestCha
   };
 }
 
-/** Asks for a shell script. */
-export function script(text: string, change: RequestChange = {}): SpawnRequest {
-  return program(['/bin/sh', '-c', text], change);
+/** Asks for a shell script, with what is `$0`, `$1` … in it. */
+export function script(text: string, change: RequestChange = {}, ...parameters: string[]): SpawnRequest {
+  return program(['/bin/sh', '-c', text, ...parameters], change);
 }
 
 /** The environment of an execution with an id of its own, and how its processes are recognised. */

@@ -1,6 +1,6 @@
 import type { ChildExit, OutputStream } from '../../src/replies.ts';
 import type { OutputSink, ShimChild } from '../../src/shim-child.ts';
-import { until } from './until.ts';
+import { inTime, until } from './until.ts';
 
 /** Records output in the order in which it comes. */
 export class OutputRecord {
@@ -57,7 +57,7 @@ export class RunningChild {
 
   /** Waits for the end, then releases the child. */
   async finish(): Promise<FinishedChild> {
-    const exit = await this.child.exited;
+    const exit = await inTime(this.child.exited);
     this.child.release();
     return { stdout: this.output.text('stdout'), stderr: this.output.text('stderr'), exit };
   }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { SHIM_ENVIRONMENT, shimProgram } from './shim-program.ts';
 
 /** How `shim serve` is started. */

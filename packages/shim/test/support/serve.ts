@@ -12,7 +12,7 @@ import { OutputRecord, RunningChild } from './running-child.ts';
 import type { FinishedChild } from './running-child.ts';
 import { ServeProcess } from './serve-process.ts';
 import type { ServeEnding, ServeSettings } from './serve-process.ts';
-import { until } from './until.ts';
+import { inTime, until } from './until.ts';
 
 const HELLO_TIMEOUT_MS = 10_000;
 /** What is left to a shim to end in, when it has nothing to do any more. */
@@ -24,13 +24,14 @@ const END_TIMEOUT_MS = 10_000;
  */
 export class Serve implements AsyncDisposable {
   readonly process: ServeProcess;
-  readonly #listen: string;
+  /** Where it listens; empty when it does not. */
+  readonly listen: string;
   #connection: ShimConnection | undefined;
   #ending: ServeEnding = { code: 0, signal: null };
 
   private constructor(settings: Partial<ServeSettings>) {
     this.process = new ServeProcess(settings);
-    this.#listen = settings.listen ?? '';
+    this.listen = settings.listen ?? '';
   }
 
   /** Starts a shim and connects to it. */
@@ -49,7 +50,9 @@ export class Serve implements AsyncDisposable {
   }
 
   /** Starts a shim that listens, and leaves it to the test to connect. */
-  static async startListening(settings: Partial<ServeSettings> & { readonly listen: string }): Promise<Serve> {
+  static async startListening(
+    settings: Partial<ServeSettings> & { readonly listen: string },
+  ): Promise<Serve> {
     const serve = new Serve({ ...settings, inherited: false });
     await until(() => listens(settings.listen) || !serve.process.runs);
     return serve;
@@ -72,15 +75,15 @@ export class Serve implements AsyncDisposable {
       records.push(output);
       return output.sink;
     };
-    await until(() => listens(this.#listen) || !this.process.runs);
-    const socket = connect(addressOf(this.#listen));
+    await until(() => listens(this.listen) || !this.process.runs);
+    const socket = connect(addressOf(this.listen));
     this.#take(await ShimConnection.open(socket, this.process.token, adoption, HELLO_TIMEOUT_MS));
     return records;
   }
 
   /** Connects as the next daemon, with the right token, to see every frame. */
   async reconnectRaw(): Promise<RawDaemon> {
-    const daemon = await RawDaemon.connect(this.#listen);
+    const daemon = await RawDaemon.connect(this.listen);
     await daemon.open(this.process.token);
     return daemon;
   }
@@ -94,7 +97,7 @@ export class Serve implements AsyncDisposable {
   async start(request: SpawnRequest, sink?: OutputSink): Promise<RunningChild> {
     const output = new OutputRecord();
     const child = this.connection.spawn(request, sink ?? output.sink);
-    return new RunningChild(child, await child.started, output);
+    return new RunningChild(child, await inTime(child.started), output);
   }
 
   /** Runs a child to its end. */
@@ -134,7 +137,7 @@ export class Serve implements AsyncDisposable {
   }
 
   async #farewell(): Promise<void> {
-    if (!this.#connection && this.#listen !== '') await this.reconnect();
+    if (!this.#connection && this.listen !== '') await this.reconnect();
     if (this.#connection) await this.#connection[Symbol.asyncDispose]();
   }
 }

@@ -10,3 +10,10 @@ export async function until(condition: () => boolean): Promise<void> {
     await delay(2);
   }
 }
+
+/** The same promise, which does not take for ever: a test that waits in vain must come to its end and clean up. */
+export async function inTime<T>(promise: Promise<T>): Promise<T> {
+  const tooLate = Promise.withResolvers<never>();
+  using _limit = setTimeout(() => tooLate.reject(new Error('waited in vain')), LIMIT_MS);
+  return await Promise.race([promise, tooLate.promise]);
+}
