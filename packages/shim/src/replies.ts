@@ -49,7 +49,7 @@ export type Reply =
       readonly stdinOpen: boolean;
       readonly label: Buffer;
     }
-  | { readonly type: 'started'; readonly id: number; readonly pid: number; readonly startTime: bigint }
+  | { readonly type: 'started'; readonly id: number; readonly pid: number }
   | {
       readonly type: 'failed';
       readonly id: number;
@@ -97,7 +97,7 @@ const LABEL_AT = 37;
 /** How long the bodies of one length are. */
 const BODY_BYTES: Readonly<Record<number, number>> = {
   64: 12,
-  66: 16,
+  66: 8,
   67: 13,
   69: 44,
   70: 12,
@@ -125,7 +125,6 @@ const DECODERS: Readonly<Record<number, (body: Buffer) => Reply>> = {
     type: 'started',
     id: body.readUInt32LE(0),
     pid: body.readUInt32LE(4),
-    startTime: body.readBigUInt64LE(8),
   }),
   67: (body) => ({
     type: 'failed',

@@ -30,6 +30,9 @@ export interface AdoptedChild {
 /** Gives the sink for the output of a child that an earlier daemon started; called before any of it comes. */
 export type Adoption = (label: Buffer, dropped: AdoptedChild['dropped']) => OutputSink;
 
+/** How long the shim may keep what is not needed any more. */
+const RELEASE_DELAY_MS = 20;
+
 /** A signal that the shim has not answered yet, and the child that it is for. */
 interface PendingSignal {
   readonly id: number;
@@ -53,6 +56,8 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
   #lastSignal = 0;
   #corked = false;
   #saidFarewell = false;
+  readonly #releases: Buffer[] = [];
+  #releaseTimer: NodeJS.Timeout | undefined;
   #lost: ShimLostError | undefined;
 
   private constructor(socket: Socket, adoption: Adoption) {
@@ -137,8 +142,11 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
     this.#send(encodeCredit(id, bytes));
   }
 
+  /** Nobody waits for it, so it goes out with the next frame, or a little later: a write for each would wake the shim. */
   release(id: number): void {
-    if (this.#children.delete(id)) this.#send(encodeRelease(id));
+    if (!this.#children.delete(id) || this.#lost) return;
+    this.#releases.push(encodeRelease(id));
+    this.#releaseTimer ??= setTimeout(() => this.#sendReleases(), RELEASE_DELAY_MS).unref();
   }
 
   /** Ends the connection without a farewell: the children go on and wait for the next daemon. */
@@ -155,6 +163,7 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
   /** It is the last word: output that still comes is not credited any more. */
   #sayFarewell(): void {
     if (this.#saidFarewell) return;
+    this.#sendReleases();
     this.#saidFarewell = true;
     this.#socket.end(encodeFarewell());
   }
@@ -165,8 +174,19 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
     return this.#lastId;
   }
 
-  /** Frames of one turn of the event loop go out in one write. */
+  #sendReleases(): void {
+    clearTimeout(this.#releaseTimer);
+    this.#releaseTimer = undefined;
+    if (this.#releases.length > 0) this.#write(Buffer.concat(this.#releases.splice(0)));
+  }
+
   #send(frame: Buffer): void {
+    if (this.#releases.length > 0) this.#sendReleases();
+    this.#write(frame);
+  }
+
+  /** Frames of one turn of the event loop go out in one write. */
+  #write(frame: Buffer): void {
     if (this.#lost || this.#saidFarewell) return;
     if (!this.#corked) {
       this.#corked = true;
@@ -237,6 +257,7 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
     if (this.#lost) return;
     const lost = new ShimLostError(reason);
     this.#lost = lost;
+    clearTimeout(this.#releaseTimer);
     this.#socket.destroy();
     this.#hello.reject(lost);
     for (const child of this.#children.values()) child.lose(lost);

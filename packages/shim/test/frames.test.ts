@@ -78,6 +78,16 @@ describe('To the shim', () => {
     expect(bodyOf(request)).toBe(body.join(''));
   });
 
+  test('variables that many share: the same as if they were its own, which go before them', () => {
+    const baseEnvironment = { PATH: '/bin', HOME: '/root' };
+    const shared = bodyOf({ ...PLAIN, baseEnvironment, environment: { A: '1' } });
+    expect(shared).toBe(bodyOf({ ...PLAIN, environment: { ...baseEnvironment, A: '1' } }));
+    expect(bodyOf({ ...PLAIN, baseEnvironment })).toBe(bodyOf({ ...PLAIN, environment: baseEnvironment }));
+    const changed = bodyOf({ ...PLAIN, baseEnvironment, environment: { HOME: '/', A: '1' } });
+    expect(changed).toBe(bodyOf({ ...PLAIN, environment: { PATH: '/bin', HOME: '/', A: '1' } }));
+    expect(bodyOf({ ...PLAIN, baseEnvironment: {} })).toBe(bodyOf(PLAIN));
+  });
+
   test.each([
     { change: { stdin: 'pipe' }, flags: 1 },
     { change: { mergeOutput: true }, flags: 2 },
@@ -97,6 +107,7 @@ describe('To the shim', () => {
     { name: 'an argument with NUL', change: { argv: ['x', 'a\0b'] } },
     { name: 'a value with NUL', change: { environment: { A: '\0' } } },
     { name: 'a name with NUL', change: { environment: { 'A\0B': '' } } },
+    { name: 'a shared value with NUL', change: { baseEnvironment: { A: 'b\0' } } },
     { name: 'a directory with NUL', change: { cwd: '\0' } },
     { name: 'a root with NUL', change: { root: '/\0' } },
     { name: 'an empty argument vector', change: { argv: [] } },

@@ -45,6 +45,7 @@ describe('The daemon dies', () => {
     expect([...byPid(killed).label]).toEqual([0, 255, 10]);
     expect(byPid(running).label).toHaveLength(0);
     expect(byPid(running).startTime).toBe(statOf(running.pid)?.startTime);
+    expect(byPid(killed).startTime).toBe(0n);
     const ends = await Promise.all([...codes.slice(0, 2), killed].map((child) => byPid(child).child.exited));
     expect(ends).toMatchObject([
       { how: 'code', value: 3 },

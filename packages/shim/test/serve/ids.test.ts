@@ -26,12 +26,14 @@ describe('id', () => {
     expect(ids.map((id) => daemon.output(id).toString())).toEqual(ids.map((id) => `${id}\n`));
   });
 
-  test('started tells the pid and the start time that /proc tells', async () => {
+  test('started tells the pid of the program, and hello that of the shim', async () => {
     await using serve = await Serve.startListening({ listen: abstractName() });
     await using daemon = await serve.reconnectRaw();
-    daemon.send(encodeSpawn(1, SLEEP));
-    const { pid, startTime } = await daemon.hears('started', 1);
-    expect(startTime).toBe(statOf(pid)?.startTime);
+    expect(daemon.told).toEqual([{ type: 'hello', version: 1, pid: serve.pid, adopted: 0 }]);
+    daemon.send(encodeSpawn(1, script('echo $$ $PPID')));
+    const { pid } = await daemon.hears('started', 1);
+    await daemon.hears('exited', 1);
+    expect(daemon.output(1).toString()).toBe(`${pid} ${serve.pid}\n`);
   });
 
   test('started comes before everything else of a child, exited last', async () => {
