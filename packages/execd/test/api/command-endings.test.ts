@@ -15,10 +15,10 @@ import { openStream, startExecd } from '../support/execd.ts';
 import { startListening } from '../support/execd-process.ts';
 import { onShim, shimTest } from '../support/launcher.ts';
 import { mountNamespace } from '../support/mount-namespace.ts';
-import { kill, processesOf, processesOfUser } from '../support/processes.ts';
+import { processesOf, processesOfUser } from '../support/processes.ts';
 import { restartableExecd } from '../support/restartable-execd.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { isRoot, ownUser } from '../support/test-users.ts';
+import { isRoot, killAllOf, ownUser } from '../support/test-users.ts';
 import { until } from '../support/until.ts';
 
 const MIB = 1024 * 1024;
@@ -141,7 +141,7 @@ shimTest('ending 6: a fork bomb comes to its limit and then to its timeout', asy
     expect(status).toMatchObject({ timed_out: true, killed_by: 'timeout', oom_killed: false });
     await until(() => processesOfUser(uid).length === 0);
   } finally {
-    for (const pid of processesOfUser(uid)) kill(pid);
+    killAllOf(uid);
   }
   await stream.leave();
 });
@@ -167,7 +167,7 @@ shimTest('ending 6: a fork bomb that ends by itself leaves nothing either', asyn
     expect(status.swept).toBeGreaterThan(0);
     expect(processesOfUser(uid)).toEqual([]);
   } finally {
-    for (const pid of processesOfUser(uid)) kill(pid);
+    killAllOf(uid);
   }
 });
 

@@ -141,7 +141,7 @@ shimTest('memory above the address space cannot be had', async () => {
 
 shimTest('files above the limit cannot be opened', async () => {
   await using execd = await startExecd();
-  const body = { argv: ['sh', '-c', 'exec 8</dev/null; echo opened'] };
+  const body = { argv: ['bash', '-c', 'exec 8</dev/null && echo opened'] };
   expect(texts(await execd.run({ ...body, limits: { openFiles: 8 } }))).toEqual([]);
   expect(texts(await execd.run({ ...body, limits: { openFiles: 9 } }))).toEqual(['opened']);
 });
