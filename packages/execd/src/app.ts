@@ -2,24 +2,16 @@ import { listen } from '@pod-agent/daemon-kit/http/listen';
 import type { Logger } from '@pod-agent/daemon-kit/log';
 import { UserWorkers } from './as-user/user-workers.ts';
 import { FILE_WORKER_ARGUMENT } from './as-user/worker-command.ts';
-import { CommandRegistry } from './commands/command-registry.ts';
-import { CommandRunner } from './commands/command-runner.ts';
+import { openCommands } from './command-services.ts';
 import type { Config } from './config.ts';
-import { EventMemory } from './execution/event-memory.ts';
 import { createFileServices } from './file-routes.ts';
 import type { FileSettings } from './file-routes.ts';
 import { accessCheck } from './http/access-token.ts';
 import { frontDoor } from './http/front-door.ts';
-import { ChildProcessLauncher } from './os/child-process-launcher.ts';
-import { BaseEnvironment } from './os/environment.ts';
 import { ownProgram } from './os/own-program.ts';
-import { PrivateDirectory, privateDirectoryCandidates } from './os/private-directory.ts';
-import { findShell } from './os/shell.ts';
-import { OutputSpace } from './output/output-space.ts';
+import { privateDirectoryCandidates } from './os/private-directory.ts';
 import { execdRoutes } from './routes.ts';
 
-/** Output of all commands that is kept in memory; the rest is on disk. */
-const OUTPUT_MEMORY_BYTES = 8 * 1024 * 1024;
 /** How long answers that are under way may take to end at a shutdown. */
 const CLOSE_GRACE_MS = 1_000;
 
@@ -40,22 +32,7 @@ export async function startApp(
 ): Promise<App> {
   await using stack = new AsyncDisposableStack();
   const directories = privateDirectoryCandidates(config.spoolDirectory || environment['TMPDIR']);
-  const directory = stack.use(new PrivateDirectory(directories));
-  const space = new OutputSpace({
-    directory,
-    retainedBytes: config.outputRetentionBytes,
-    backlogBytes: config.outputBacklogBytes,
-    memoryBytes: OUTPUT_MEMORY_BYTES,
-    onSpoolFailure: (error) =>
-      log.error('command output cannot be written to disk; only the newest is kept', { error }),
-  });
-  const launcher = stack.use(new ChildProcessLauncher());
-  const registry = new CommandRegistry(space, {
-    retentionMs: config.outputRetentionMs,
-    retainedCommands: config.retainedCommands,
-  });
-  const shell = findShell(environment['PATH']);
-  const runner = new CommandRunner(registry, launcher, new BaseEnvironment(environment, log), shell);
+  const commands = stack.use(await openCommands(config, environment, directories, log));
   const fileSettings: FileSettings = {
     directories,
     watchedEntries: config.watchedEntries,
@@ -71,8 +48,12 @@ export async function startApp(
     directories,
     log,
   });
-  const commands = { registry, runner, eventMemory: new EventMemory() };
-  const routes = execdRoutes({ commands, files, workers });
+  const routes = execdRoutes({
+    capabilities: commands.capabilities,
+    commands: commands.services,
+    files,
+    workers,
+  });
   const listener = stack.use(
     await listen(
       { host: config.host, port: config.port, graceMs: CLOSE_GRACE_MS },
@@ -82,7 +63,7 @@ export async function startApp(
   // Ended before the connections are waited for: their streams then come to their end.
   stack.use(files);
   stack.use(workers);
-  stack.use(registry);
+  stack.use(commands.services.registry);
   stack.defer(() => listener.stopAccepting());
   const owned = stack.move();
   return { port: listener.port, [Symbol.asyncDispose]: () => owned.disposeAsync() };

@@ -130,6 +130,20 @@ const OPTIONS = {
     default: '200ms',
     help: 'accepted for compatibility; streams end without a tail',
   }),
+  launcher: option({
+    flag: 'launcher',
+    env: 'EXECD_LAUNCHER',
+    schema: z.enum(['auto', 'shim', 'child-process']),
+    default: 'auto',
+    help: 'how processes are started: shim, child-process, or auto for the shim where it works',
+  }),
+  shimProgram: option({
+    flag: 'shim',
+    env: 'EXECD_SHIM',
+    schema: text,
+    default: '',
+    help: 'the native launcher; empty for the one that comes with execd',
+  }),
   spoolDirectory: option({
     flag: 'spool-dir',
     env: 'EXECD_SPOOL_DIR',

@@ -10,6 +10,8 @@ const DEFAULTS: Config = {
   logFile: '',
   logOutputs: ['stdout'],
   gracefulShutdownMs: 200,
+  launcher: 'auto',
+  shimProgram: '',
   spoolDirectory: '',
   outputRetentionMs: 24 * 3_600_000,
   outputRetentionBytes: 256 * 1024 ** 2,

@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { ServiceError } from '@pod-agent/daemon-kit/service-error';
+import type { Outcome } from '../execution/outcome.ts';
+import type { LogPosition } from '../output/log-entry.ts';
 import type { OutputSpace } from '../output/output-space.ts';
 import { ProcessOutput } from '../output/process-output.ts';
+import type { CommandRecord } from './command-record.ts';
 import { Command } from './command.ts';
 import type { CommandRequest } from './schema.ts';
 
@@ -36,9 +39,19 @@ export class CommandRegistry implements AsyncDisposable {
     const id = randomUUID().replaceAll('-', '');
     const log = this.#space.createLog(id, () => this.#forget(command));
     const command = new Command(id, request, new ProcessOutput(log));
-    this.#commands.set(id, command);
-    void command.ended.then(() => this.#retire(command));
-    return command;
+    return this.#register(command);
+  }
+
+  /** A command that an earlier daemon started; so many bytes of its output are lost. Undefined when the id is known. */
+  restore(
+    { id, request, startedAt, key }: CommandRecord,
+    lost: { readonly stdout: number; readonly stderr: number },
+  ): Command | undefined {
+    if (this.#commands.has(id)) return undefined;
+    const log = this.#space.createLog(id, () => this.#forget(command), positionBehind(lost));
+    const command = new Command(id, request, new ProcessOutput(log, lost), startedAt);
+    if (key) this.rememberKey(key.name, key.fingerprint, command);
+    return this.#register(command);
   }
 
   /** The command of that id, marked as used; undefined when there is none (any more). */
@@ -87,9 +100,14 @@ export class CommandRegistry implements AsyncDisposable {
     for (const command of commands) await this.#forget(command);
   }
 
+  #register(command: Command): Command {
+    this.#commands.set(command.id, command);
+    void command.ended.then(() => this.#retire(command));
+    return command;
+  }
+
   #retire(command: Command): void {
-    // A foreground command that never started leaves no record (contract §3.1).
-    if (command.ending?.outcome.kind === 'failed-to-start' && !command.request.background) {
+    if (command.ending && leavesNoRecord(command.ending.outcome, command)) {
       void this.#forget(command);
       return;
     }
@@ -131,4 +149,18 @@ export class CommandRegistry implements AsyncDisposable {
       void this.#forget(command);
     }
   }
+}
+
+/** A foreground command that never started (contract §3.1), and one whose request was refused for want of room. */
+function leavesNoRecord(outcome: Outcome, { request }: Command): boolean {
+  return outcome.kind === 'failed-to-start' && (!request.background || outcome.exhausted);
+}
+
+/**
+ * Where a log goes on of which so many bytes are lost. How many events they made is not known: not more than bytes, so
+ * that no event behind them has an id that an earlier one had.
+ */
+function positionBehind({ stdout, stderr }: { stdout: number; stderr: number }): LogPosition {
+  const lost = stdout + stderr;
+  return { sequence: lost > 0 ? 1 : 0, events: lost, offset: lost };
 }

@@ -1,5 +1,6 @@
 import { causeOf, errorTextOf, exitCodeOf } from '../execution/outcome.ts';
-import type { Ending } from '../execution/execution.ts';
+import type { Outcome } from '../execution/outcome.ts';
+import type { Ending, Resources } from '../execution/execution.ts';
 import type { Command } from './command.ts';
 import type { CommandStatus, CommandSummary } from './schema.ts';
 
@@ -37,7 +38,7 @@ function endingOf({ startedAt, ending }: Command) {
   return ending ? { started_at, ...finishedFields(ending) } : { started_at, timed_out: false };
 }
 
-function finishedFields({ outcome, endedAt, durationMs }: Ending) {
+function finishedFields({ outcome, endedAt, durationMs, resources }: Ending) {
   const error = errorTextOf(outcome);
   const cause = causeOf(outcome);
   return {
@@ -46,7 +47,26 @@ function finishedFields({ outcome, endedAt, durationMs }: Ending) {
     finished_at: new Date(endedAt).toISOString(),
     ...(outcome.kind === 'signaled' ? { signal: outcome.signal } : {}),
     timed_out: cause?.by === 'timeout',
-    ...(cause ? { killed_by: cause.by } : {}),
+    ...killerOf(outcome),
     duration_ms: Math.round(durationMs),
+    ...(resources ? resourceFields(resources, outcome) : {}),
+  };
+}
+
+function killerOf(outcome: Outcome) {
+  if (outcome.kind === 'lost') return { killed_by: 'supervisor_lost' as const };
+  const cause = causeOf(outcome);
+  return cause ? { killed_by: cause.by } : {};
+}
+
+function resourceFields(resources: Resources, { kind }: Outcome) {
+  return {
+    user_cpu_ms: resources.userCpuMs,
+    system_cpu_ms: resources.systemCpuMs,
+    peak_rss_bytes: resources.peakRssBytes,
+    ...(kind === 'signaled' ? { core_dumped: resources.coreDumped } : {}),
+    oom_killed: resources.oomKill !== 'no',
+    ...(resources.oomKill === 'inferred' ? { oom_inferred: true } : {}),
+    ...(resources.swept > 0 ? { swept: resources.swept } : {}),
   };
 }

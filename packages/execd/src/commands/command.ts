@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Ending, Execution } from '../execution/execution.ts';
+import type { Ending, Execution, Resources } from '../execution/execution.ts';
 import type { KillCause, Outcome } from '../execution/outcome.ts';
 import type { OutputLog } from '../output/output-log.ts';
 import type { ProcessOutput } from '../output/process-output.ts';
@@ -9,6 +9,7 @@ import type {
   LaunchedProcess,
   ProcessExit,
   ProcessLauncher,
+  ProcessUsage,
   SignalScope,
 } from '../os/process-launcher.ts';
 import type { CommandRequest } from './schema.ts';
@@ -24,25 +25,33 @@ const GROUP_CHECK_MS = 20;
 export class Command implements Execution {
   readonly id: string;
   readonly request: CommandRequest;
-  readonly startedAt = Date.now();
+  readonly startedAt: number;
   readonly output: ProcessOutput;
   readonly ended: Promise<Ending>;
   /** Settles when the process runs, or when it is certain that it never will. */
   readonly started: Promise<void>;
   readonly #settle: (ending: Ending) => void;
   readonly #settleStarted: () => void;
-  readonly #startedAtMonotonic = performance.now();
+  readonly #startedAtMonotonic: number;
+  readonly #isResumed: boolean;
   #process: LaunchedProcess | undefined;
   #pid: number | undefined;
   #cause: KillCause | undefined;
   /** On request. Most of them end nothing, so they only count when the command ends by one of them. */
-  #sentSignals: NodeJS.Signals[] = [];
+  readonly #sentSignals: NodeJS.Signals[] = [];
   #ending: Ending | undefined;
+  /** Those that still look at the process. */
+  readonly #interrupts = new Set<Promise<unknown>>();
 
-  constructor(id: string, request: CommandRequest, output: ProcessOutput) {
+  /** `resumedFrom`, Unix ms, is when an earlier daemon started the command. */
+  constructor(id: string, request: CommandRequest, output: ProcessOutput, resumedFrom?: number) {
+    const startedAt = resumedFrom ?? Date.now();
     this.id = id;
     this.request = request;
     this.output = output;
+    this.startedAt = startedAt;
+    this.#isResumed = resumedFrom !== undefined;
+    this.#startedAtMonotonic = performance.now() - (Date.now() - startedAt);
     const ended = Promise.withResolvers<Ending>();
     const started = Promise.withResolvers<void>();
     this.ended = ended.promise;
@@ -74,28 +83,36 @@ export class Command implements Execution {
   /** Starts the process and sees it to its end. `specify` may throw a LaunchError. Called once. */
   async run(launcher: ProcessLauncher, specify: () => LaunchSpec): Promise<void> {
     try {
-      this.#process = await launcher.launch(specify(), this.output.push);
+      await this.follow(await launcher.launch(specify(), this.output.push));
     } catch (error) {
-      this.#end({ kind: 'failed-to-start', message: error instanceof Error ? error.message : String(error) });
-      return;
+      const message = error instanceof Error ? error.message : String(error);
+      const exhausted = error instanceof LaunchError && error.isExhaustion;
+      this.#end({ kind: 'failed-to-start', message, exhausted });
     }
-    this.#pid = this.#process.pid;
+  }
+
+  /** Sees a process that runs to its end. Its output goes to `output` already. Never rejects. */
+  async follow(leader: LaunchedProcess): Promise<void> {
+    this.#process = leader;
+    this.#pid = leader.pid;
     this.#settleStarted();
-    using _timer = this.#startTimer(this.#process);
-    const exit = await this.#process.exited;
-    // Foreground commands may leave processes behind; background ones may not (contract §3.2).
-    if (this.request.background) this.#process.signal('SIGKILL', 'group');
+    const exit = await this.#exitOrTimeout(leader);
     // A finished command is kept for a day: what it no longer needs must not be.
     this.#process = undefined;
-    this.#end(outcomeOf(exit, this.#cause ?? causeBySignal(exit, this.#sentSignals)));
+    const cause = this.#cause ?? causeBySignal(exit, this.#sentSignals);
+    // It may have ended while there was no daemon.
+    const durationMs = this.#isResumed ? exit.usage?.wallMs : undefined;
+    this.#end(outcomeOf(exit, cause), exit.usage && resourcesOf(exit, exit.usage, cause), durationMs);
+    await Promise.all(this.#interrupts);
+    leader.release();
   }
 
   /** Sends a signal on request. False when the command does not run. */
-  signal(signal: NodeJS.Signals, scope: SignalScope): boolean {
+  async signal(signal: NodeJS.Signals, scope: SignalScope): Promise<boolean> {
     if (!this.#process || this.#ending) return false;
-    const reached = this.#process.signal(signal, scope);
-    if (reached) this.#sentSignals.push(signal);
-    return reached;
+    // Noted before it is sent: the ending may come before the answer.
+    this.#sentSignals.push(signal);
+    return await this.#process.signal(signal, scope);
   }
 
   /**
@@ -108,14 +125,21 @@ export class Command implements Execution {
     const leader = this.#process;
     if (!leader || this.#ending) return false;
     this.#cause ??= cause;
-    leader.signal('SIGTERM', 'tree');
+    const ending = this.#endTree(leader, graceMs);
+    this.#interrupts.add(ending);
+    await ending;
+    this.#interrupts.delete(ending);
+    return true;
+  }
+
+  async #endTree(leader: LaunchedProcess, graceMs: number): Promise<void> {
+    await leader.signal('SIGTERM', 'tree');
     const deadline = Date.now() + graceMs;
     await Promise.race([this.ended, delay(graceMs, undefined, { ref: false })]);
     while (leader.hasGroup() && Date.now() < deadline) await delay(GROUP_CHECK_MS);
-    leader.signal('SIGKILL', 'tree');
+    await leader.signal('SIGKILL', 'tree');
     // Whoever became another user, or waits for a device, cannot be killed: the caller is not held up by that.
     await Promise.race([this.ended, delay(KILL_WAIT_MS, undefined, { ref: false })]);
-    return true;
   }
 
   /** Writes to the command's stdin; rejects when it is closed. */
@@ -131,33 +155,60 @@ export class Command implements Execution {
     this.#process?.closeStdin();
   }
 
+  async #exitOrTimeout(leader: LaunchedProcess): Promise<ProcessExit> {
+    using _timer = this.#startTimer(leader);
+    return await leader.exited;
+  }
+
   #startTimer(leader: LaunchedProcess): Disposable {
     const { timeoutMs } = this.request;
     if (timeoutMs === 0) return { [Symbol.dispose]: () => undefined };
-    return longTimer(timeoutMs, () => {
+    const left = Math.max(0, this.#startedAtMonotonic + timeoutMs - performance.now());
+    return longTimer(left, () => {
       this.#cause ??= { by: 'timeout', timeoutMs };
-      leader.signal('SIGKILL', 'tree');
+      void leader.signal('SIGKILL', 'tree');
     });
   }
 
-  #end(outcome: Outcome): void {
+  #end(outcome: Outcome, resources?: Resources, knownDurationMs?: number): void {
     this.output.end();
-    const durationMs = performance.now() - this.#startedAtMonotonic;
-    this.#ending = { outcome, endedAt: Date.now(), durationMs };
+    const durationMs = knownDurationMs ?? performance.now() - this.#startedAtMonotonic;
+    const endedAt = knownDurationMs === undefined ? Date.now() : Math.round(this.startedAt + knownDurationMs);
+    this.#ending = { outcome, ...(resources && { resources }), endedAt, durationMs };
     this.#settleStarted();
     this.#settle(this.#ending);
   }
 }
 
 function causeBySignal({ signal }: ProcessExit, sent: readonly NodeJS.Signals[]): KillCause | undefined {
-  return signal !== undefined && sent.includes(signal) ? { by: 'signal', signal } : undefined;
+  const own = sent.find((name) => name === signal);
+  return own && { by: 'signal', signal: own };
 }
 
 function outcomeOf(exit: ProcessExit, cause: KillCause | undefined): Outcome {
+  if (exit.lost !== undefined) return { kind: 'lost', message: exit.lost };
   if (exit.signal !== undefined) return { kind: 'signaled', signal: exit.signal, ...(cause && { cause }) };
   // Nobody survives SIGKILL with an exit code: the process had ended just before its time was up.
   const outran = cause?.by === 'timeout';
   return { kind: 'exited', code: exit.code, ...(cause && !outran && { cause }) };
+}
+
+function resourcesOf(exit: ProcessExit, usage: ProcessUsage, cause: KillCause | undefined): Resources {
+  const { userCpuMs, systemCpuMs, peakRssBytes, coreDumped, memoryKills, killedAtEnd } = usage;
+  return {
+    userCpuMs,
+    systemCpuMs,
+    peakRssBytes,
+    coreDumped,
+    oomKill: cause ? 'no' : oomKillOf(exit, memoryKills),
+    swept: killedAtEnd,
+  };
+}
+
+/** A kill that nobody asked for, at a time when the memory ran out. */
+function oomKillOf({ signal }: ProcessExit, memoryKills: number | undefined): Resources['oomKill'] {
+  if (memoryKills === undefined) return signal === 'SIGKILL' ? 'inferred' : 'no';
+  return memoryKills > 0 ? 'yes' : 'no';
 }
 
 /** The longest delay that setTimeout takes. */

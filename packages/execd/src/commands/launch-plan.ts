@@ -1,9 +1,10 @@
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ServiceError } from '@pod-agent/daemon-kit/service-error';
+import { findGroup } from '../os/accounts.ts';
 import type { Environment } from '../os/environment.ts';
 import { errorCode, errorText } from '../os/errno.ts';
-import { resolveIdentity } from '../os/identity.ts';
+import { resolveGroups, resolveIdentity } from '../os/identity.ts';
 import { expandPath } from '../os/path-expansion.ts';
 import { LaunchError } from '../os/process-launcher.ts';
 import type { LaunchSpec } from '../os/process-launcher.ts';
@@ -18,7 +19,7 @@ export interface Shell {
 }
 
 /** Everything about a command's process that is known once its request was checked: all but id and program. */
-export type LaunchPlan = Omit<LaunchSpec, 'file' | 'argv'>;
+export type LaunchPlan = Omit<LaunchSpec, 'file' | 'argv' | 'label'>;
 
 /** Checks what the request asks of the system. Throws a ServiceError for a working directory that cannot be used. */
 export function planLaunch(request: CommandRequest, base: Environment): LaunchPlan {
@@ -27,10 +28,34 @@ export function planLaunch(request: CommandRequest, base: Environment): LaunchPl
   return {
     environment: { ...base, ...(cwd === undefined ? {} : { PWD: resolve(cwd) }), ...request.envs },
     cwd,
-    identity: resolveIdentity(request.uid, request.gid),
+    ...identityOf(request),
+    limits: request.limits,
     stdin: request.stdin ? 'pipe' : 'null',
     mergeOutput: request.background,
+    killAtEnd: whomToKillAtEnd(request),
   };
+}
+
+/** Background commands take their group with them (contract §3.2). */
+function whomToKillAtEnd({ killDetached, background }: CommandRequest): LaunchPlan['killAtEnd'] {
+  if (killDetached) return 'tree';
+  return background ? 'group' : undefined;
+}
+
+function identityOf({ uid, gid, groups, limits }: CommandRequest): Pick<LaunchPlan, 'identity' | 'groups'> {
+  // The kernel exempts the real uid 0 from this limit (setrlimit(2)): it would be accepted and bind nothing.
+  if (limits?.processes !== undefined && (uid ?? process.getuid?.()) === 0)
+    throw invalid('limits.processes does not bind root: another uid is needed');
+  return {
+    identity: resolveIdentity(uid, gid),
+    groups: groups?.map(groupNumber) ?? resolveGroups(uid, gid),
+  };
+}
+
+function groupNumber(group: number | string): number {
+  const number = typeof group === 'number' ? group : findGroup(group);
+  if (number === undefined) throw invalid(`unknown group ${JSON.stringify(group)}`);
+  return number;
 }
 
 /** Adds id and program. Throws a LaunchError when argv names none that can be found (addendum A2.1). */

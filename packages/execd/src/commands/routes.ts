@@ -67,11 +67,15 @@ function runRoute({ runner, eventMemory: memory }: CommandServices): Route {
       409: errorResponse('The Idempotency-Key was used with another body'),
       410: errorResponse('The output of the execution with that Idempotency-Key was dropped'),
       413: errorResponse('The body is too large'),
+      501: errorResponse('A field needs the native launcher, which is not in force'),
+      503: errorResponse('The system has no room for another process'),
     },
-    handle({ body, request, note }) {
+    async handle({ body, request, note }) {
       const key = idempotencyKey(request.headers['idempotency-key']);
       const command = key === undefined ? runner.start(body) : runner.startOnce(key, body);
       note({ execution: command.id, command: shownCommand(command.text) });
+      await command.started;
+      refuseWhenExhausted(command);
       if (body.background) return eventStream('bare', () => backgroundEvents(command));
       requireRetained(command, 0);
       return eventStream('bare', (signal) =>
@@ -79,6 +83,17 @@ function runRoute({ runner, eventMemory: memory }: CommandServices): Route {
       );
     },
   });
+}
+
+/** A limit on processes, files or memory was hit before the command ran: nothing of it is left, and it may be tried again. */
+function refuseWhenExhausted({ ending }: Command): void {
+  const outcome = ending?.outcome;
+  if (outcome?.kind !== 'failed-to-start' || !outcome.exhausted) return;
+  throw new ServiceError(
+    'unavailable',
+    'SERVICE_UNAVAILABLE',
+    `no room for another process: ${outcome.message}`,
+  );
 }
 
 const SHOWN_COMMAND_CHARACTERS = 200;
@@ -175,7 +190,7 @@ function signalRoute({ registry }: CommandServices): Route {
       note({ execution: id, signal, scope });
       const command = registry.get(id);
       await command.started;
-      if (!command.signal(signal, scope)) throw notRunning(id);
+      if (!(await command.signal(signal, scope))) throw notRunning(id);
       return empty;
     },
   });

@@ -9,6 +9,20 @@ function validationIssue(message: string) {
   return { code: 'custom' as const, message, params: { stage: 'validation' } };
 }
 
+/** Soft and hard limit at once (setrlimit(2)). */
+const processLimits = z
+  .strictObject({
+    cpuSeconds: z.int().min(1).optional().describe('SIGKILL follows'),
+    addressSpace: z.int().min(1).optional().describe('bytes'),
+    fileSize: z.int().min(0).optional().describe('bytes; SIGXFSZ follows'),
+    openFiles: z.int().min(0).optional(),
+    processes: z.int().min(0).optional().describe('of its user, who must not be root'),
+    nice: z.int().min(-20).max(19).optional(),
+    oomScoreAdj: z.int().min(-1000).max(1000).optional(),
+  })
+  .describe('limits of the process and what comes from it; needs the native launcher')
+  .meta({ id: 'ProcessLimits' });
+
 const requestFields = z.object({
   command: z.string().nullish().describe('a command line for bash, or sh where there is no bash'),
   argv: z
@@ -29,6 +43,15 @@ const requestFields = z.object({
   stdin: orZero(z.boolean(), false).describe(
     'keep stdin open for POST /command/{id}/stdin; else it is empty',
   ),
+  groups: z
+    .array(z.union([unsigned32, z.string().min(1)]))
+    .nullish()
+    .describe('all supplementary groups, by number or name; needs the native launcher'),
+  limits: processLimits.nullish(),
+  detached: z
+    .enum(['keep', 'kill'])
+    .nullish()
+    .describe('what becomes of processes that the command leaves behind; `kill` needs the native launcher'),
 });
 
 type RequestFields = z.output<typeof requestFields>;
@@ -45,6 +68,11 @@ export interface CommandRequest {
   readonly gid: number | undefined;
   readonly envs: Readonly<Record<string, string>>;
   readonly stdin: boolean;
+  /** Numbers and names, as sent; undefined for those of the user. */
+  readonly groups: readonly (number | string)[] | undefined;
+  readonly limits: z.output<typeof processLimits> | undefined;
+  /** What is left of it at its normal end is killed. */
+  readonly killDetached: boolean;
 }
 
 /** Body of POST /command (contract §3.1, addendum A2.1). Keys match in any case, but for `command` and `argv`. */
@@ -80,14 +108,17 @@ function toRequest(fields: RequestFields): CommandRequest {
     gid: fields.gid ?? undefined,
     envs: Object.fromEntries(envs),
     stdin: fields.stdin,
+    groups: fields.groups ?? undefined,
+    limits: fields.limits ?? undefined,
+    killDetached: fields.detached === 'kill',
   };
 }
 
 const rfc3339 = z.iso.datetime({ offset: true });
 
 const killedBy = z
-  .enum(['timeout', 'interrupt', 'signal', 'shutdown'])
-  .describe('who ended the command when it was not itself');
+  .enum(['timeout', 'interrupt', 'signal', 'shutdown', 'supervisor_lost'])
+  .describe('who ended the command when it was not itself; the supervisor is the native launcher');
 
 const endingFields = {
   exit_code: z.int().optional().describe('absent while running; -1 for a signal, 255 when it never started'),
@@ -98,6 +129,16 @@ const endingFields = {
   timed_out: z.boolean().describe('its timeout ended it'),
   killed_by: killedBy.optional(),
   duration_ms: z.int().optional(),
+  user_cpu_ms: z.number().optional().describe('this and what follows: with the native launcher'),
+  system_cpu_ms: z.number().optional(),
+  peak_rss_bytes: z.int().optional(),
+  core_dumped: z.boolean().optional().describe('when a signal ended it'),
+  oom_killed: z.boolean().optional().describe('the system killed it for want of memory'),
+  oom_inferred: z
+    .boolean()
+    .optional()
+    .describe('oom_killed is a guess from SIGKILL: the memory counters cannot be read'),
+  swept: z.int().optional().describe('processes that `detached: "kill"` killed at its end'),
 };
 
 const outputBytes = z

@@ -113,6 +113,7 @@ function errorValueOf(outcome: Outcome): string {
     case 'signaled':
       return '-1';
     case 'failed-to-start':
+    case 'lost':
       return outcome.message;
   }
 }

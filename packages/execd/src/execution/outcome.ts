@@ -8,11 +8,18 @@ export type KillCause =
 /** How an execution ended. Never thrown: a bad ending is a result like any other. */
 export type Outcome =
   | { readonly kind: 'exited'; readonly code: number; readonly cause?: KillCause }
-  | { readonly kind: 'signaled'; readonly signal: NodeJS.Signals; readonly cause?: KillCause }
-  | { readonly kind: 'failed-to-start'; readonly message: string };
+  | { readonly kind: 'signaled'; readonly signal: string; readonly cause?: KillCause }
+  | {
+      readonly kind: 'failed-to-start';
+      readonly message: string;
+      /** The system had no room for another process: the same request may succeed later. */
+      readonly exhausted: boolean;
+    }
+  /** Who watched the process is gone; what was left of it was killed. */
+  | { readonly kind: 'lost'; readonly message: string };
 
 /** Go's names of the signals, which the original puts on the wire (contract §19). */
-const SIGNAL_TEXT: Partial<Record<NodeJS.Signals, string>> = {
+const SIGNAL_TEXT: Readonly<Record<string, string>> = {
   SIGHUP: 'hangup',
   SIGINT: 'interrupt',
   SIGQUIT: 'quit',
@@ -30,12 +37,13 @@ const SIGNAL_TEXT: Partial<Record<NodeJS.Signals, string>> = {
   SIGTERM: 'terminated',
 };
 
-/** The exit code on the wire: -1 for a signal, 255 for a process that never started (contract §3.1, §3.2). */
+/** The exit code on the wire: -1 for a signal or an ending that nobody saw, 255 for a process that never started (contract §3.1, §3.2). */
 export function exitCodeOf(outcome: Outcome): number {
   switch (outcome.kind) {
     case 'exited':
       return outcome.code;
     case 'signaled':
+    case 'lost':
       return -1;
     case 'failed-to-start':
       return 255;
@@ -50,11 +58,12 @@ export function errorTextOf(outcome: Outcome): string | undefined {
     case 'signaled':
       return `signal: ${SIGNAL_TEXT[outcome.signal] ?? outcome.signal}`;
     case 'failed-to-start':
+    case 'lost':
       return outcome.message;
   }
 }
 
 /** Who ended the process, if it was not itself. */
 export function causeOf(outcome: Outcome): KillCause | undefined {
-  return outcome.kind === 'failed-to-start' ? undefined : outcome.cause;
+  return outcome.kind === 'exited' || outcome.kind === 'signaled' ? outcome.cause : undefined;
 }

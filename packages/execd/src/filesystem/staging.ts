@@ -1,9 +1,9 @@
 import fs from 'node:fs';
-import { lstat, readFile, readdir } from 'node:fs/promises';
+import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { PrivateDirectory } from '../os/private-directory.ts';
-import { PRIVATE_DIRECTORY_PREFIX } from '../os/private-directory.ts';
+import { listPrivateDirectories } from '../os/private-directory.ts';
 import { readProcess } from '../os/process-tree.ts';
 import { removeTree } from './remove.ts';
 import { OWN_PREFIX } from './staged-file.ts';
@@ -17,9 +17,6 @@ const ownerSchema = z.object({
   startTime: z.string(),
   prefix: z.string().regex(/^\.execd-upload-[\w-]{8}-$/),
 });
-
-/** The type of a file, and what group and others may. */
-const FORMAT_AND_OTHERS = fs.constants.S_IFMT | 0o077;
 
 /**
  * Where bytes wait before they are put into place: beside their targets, or in a private directory where that cannot
@@ -88,25 +85,9 @@ export class Staging implements AsyncDisposable {
  */
 export async function removeOrphans(candidates: readonly string[]): Promise<number> {
   let removed = 0;
-  for (const candidate of candidates) {
-    for (const name of await listing(candidate)) {
-      const directory = join(candidate, name);
-      const isCandidate = name.startsWith(PRIVATE_DIRECTORY_PREFIX) && (await isOwn(directory));
-      if (isCandidate) removed += await removeOrphansOf(join(directory, JOURNAL));
-    }
-  }
+  for (const directory of await listPrivateDirectories(candidates))
+    removed += await removeOrphansOf(join(directory, JOURNAL));
   return removed;
-}
-
-/** Anybody can make a directory of that name in /tmp, with a journal that names the files of others. */
-async function isOwn(directory: string): Promise<boolean> {
-  try {
-    const { uid, mode } = await lstat(directory);
-    return uid === process.geteuid?.() && (mode & FORMAT_AND_OTHERS) === fs.constants.S_IFDIR;
-  } catch {
-    // Gone.
-    return false;
-  }
 }
 
 async function removeOrphansOf(journal: string): Promise<number> {

@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { existsSync } from 'node:fs';
-import { errorCode, errorText } from './errno.ts';
+import { errorCode } from './errno.ts';
+import { launchFailure } from './launch-failure.ts';
 import { LaunchError } from './process-launcher.ts';
 import type {
   LaunchSpec,
@@ -20,6 +21,7 @@ import { EXECUTION_COOKIE, hasProcessGroup, sendSignal, signalTree } from './pro
  * dropped.
  */
 export class ChildProcessLauncher implements ProcessLauncher {
+  readonly features = [] as const;
   /** Output streams that descendants still hold after their leader's end. */
   readonly #orphaned = new Set<Readable>();
 
@@ -28,13 +30,15 @@ export class ChildProcessLauncher implements ProcessLauncher {
     const { pid } = child;
     if (pid === undefined) throw await startFailure(child, spec);
     const exited = this.#followOutput(child, spec.mergeOutput, sink);
+    if (spec.killAtEnd === 'group') child.once('exit', () => sendSignal(-pid, 'SIGKILL'));
     return {
       pid,
       exited,
-      signal: (signal, scope) => signalChild(child, pid, spec, signal, scope),
+      signal: async (signal, scope) => signalChild(child, pid, spec, signal, scope),
       hasGroup: () => hasProcessGroup(pid),
       writeStdin: (bytes) => writeStdin(child, bytes),
       closeStdin: () => void child.stdin?.end(),
+      release: () => undefined,
     };
   }
 
@@ -95,7 +99,7 @@ function spawnChild(spec: LaunchSpec): ChildProcess {
   } catch (error) {
     // Strings with NUL are refused by Node before the system sees them.
     const code = errorCode(error)?.startsWith('ERR_INVALID_ARG') ? 'EINVAL' : (errorCode(error) ?? 'EINVAL');
-    throw new LaunchError(failureText(spec, code), code);
+    throw launchFailure(spec, code);
   }
 }
 
@@ -140,16 +144,9 @@ function startFailure(child: ChildProcess, spec: LaunchSpec): Promise<LaunchErro
   return new Promise((resolve) => {
     child.once('error', (error) => {
       const code = errorCode(error) ?? '';
-      resolve(new LaunchError(failureText(spec, code), code));
+      resolve(launchFailure(spec, code));
     });
   });
-}
-
-/** The original's words (contract §3.1), with what is missing when it is a privilege (addendum A2.2). */
-function failureText({ file, identity }: LaunchSpec, code: string): string {
-  const text = `fork/exec ${file}: ${errorText(code)}`;
-  if (code !== 'EPERM' || !identity) return text;
-  return `${text} (running as uid ${identity.uid} gid ${identity.gid} needs CAP_SETUID and CAP_SETGID)`;
 }
 
 async function pauseWhile(pressure: Promise<void> | undefined, stream: Readable): Promise<void> {

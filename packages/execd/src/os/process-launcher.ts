@@ -1,3 +1,19 @@
+/** Limits of a process that can be set when it starts; each is soft and hard limit at once (setrlimit(2)). */
+export interface ProcessLimits {
+  readonly cpuSeconds?: number | undefined;
+  /** Bytes. */
+  readonly addressSpace?: number | undefined;
+  /** Bytes. */
+  readonly fileSize?: number | undefined;
+  readonly openFiles?: number | undefined;
+  /** Of the user, not of this process alone; the kernel does not hold root to it. */
+  readonly processes?: number | undefined;
+  /** -20 to 19. */
+  readonly nice?: number | undefined;
+  /** -1000 to 1000 (proc(5)). */
+  readonly oomScoreAdj?: number | undefined;
+}
+
 /** A process to start. Strings must not contain NUL. */
 export interface LaunchSpec {
   /** The file to execute: an absolute path. */
@@ -9,19 +25,43 @@ export interface LaunchSpec {
   readonly cwd: string | undefined;
   /** Undefined to run as the daemon does. */
   readonly identity: { readonly uid: number; readonly gid: number } | undefined;
+  /** All supplementary groups; undefined to keep the daemon's. */
+  readonly groups?: readonly number[] | undefined;
+  readonly limits?: ProcessLimits | undefined;
   /** `null` reads as end of file at once. */
   readonly stdin: 'null' | 'pipe';
   /** stdout and stderr are one stream, `stdout`, in the order of the writes. */
   readonly mergeOutput: boolean;
+  /** Whom SIGKILL reaches when the leader has ended. */
+  readonly killAtEnd?: 'group' | 'tree' | undefined;
+  /** What a daemon that comes after this one needs to know of the process; kept where the process is kept. */
+  readonly label?: (() => string) | undefined;
 }
 
 /** Takes output as it arrives; a promise asks to read no more before it resolves. */
 export type OutputSink = (stream: 'stdout' | 'stderr', chunk: Buffer) => Promise<void> | undefined;
 
-/** How the leader ended: an exit code or a signal. */
-export type ProcessExit =
-  | { readonly code: number; readonly signal?: undefined }
-  | { readonly code?: undefined; readonly signal: NodeJS.Signals };
+/** What a process used, its reaped descendants included. */
+export interface ProcessUsage {
+  readonly userCpuMs: number;
+  readonly systemCpuMs: number;
+  readonly peakRssBytes: number;
+  /** From its start to its end. */
+  readonly wallMs: number;
+  /** Meaningful when a signal ended it. */
+  readonly coreDumped: boolean;
+  /** How often the memory cgroup killed somebody meanwhile; undefined when that cannot be read. */
+  readonly memoryKills: number | undefined;
+  /** How many processes `killAtEnd` reached. */
+  readonly killedAtEnd: number;
+}
+
+/** How the leader ended: an exit code, a signal, or nobody knows, with the reason. */
+export type ProcessExit = (
+  | { readonly code: number; readonly signal?: undefined; readonly lost?: undefined }
+  | { readonly code?: undefined; readonly signal: string; readonly lost?: undefined }
+  | { readonly code?: undefined; readonly signal?: undefined; readonly lost: string }
+) & { readonly usage?: ProcessUsage };
 
 /** Whom a signal reaches: the process, its process group, or everything that came from it and can be found. */
 export type SignalScope = 'leader' | 'group' | 'tree';
@@ -36,14 +76,19 @@ export interface LaunchedProcess {
    */
   readonly exited: Promise<ProcessExit>;
   /** Sends a signal; false when there is nobody left to get it. */
-  signal(signal: NodeJS.Signals, scope: SignalScope): boolean;
+  signal(signal: NodeJS.Signals, scope: SignalScope): Promise<boolean>;
   /** Whether a member of the process group is alive, the leader or another. */
   hasGroup(): boolean;
   /** Writes to stdin; resolves when the bytes are out of our hands. Rejects when stdin is closed. */
   writeStdin(bytes: Buffer): Promise<void>;
   /** Closes stdin: the process reads end of file. */
   closeStdin(): void;
+  /** Nobody will ask anything of it any more. */
+  release(): void;
 }
+
+/** The system had no room for another process: what it says when a limit on processes, files or memory is hit. */
+const EXHAUSTION_CODES: ReadonlySet<string> = new Set(['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM']);
 
 /** The process could not be started: the system's error, with the step that failed. Nothing is left running. */
 export class LaunchError extends Error {
@@ -55,10 +100,19 @@ export class LaunchError extends Error {
     super(message);
     this.code = code;
   }
+
+  /** Whether the same request may succeed later. */
+  get isExhaustion(): boolean {
+    return EXHAUSTION_CODES.has(this.code);
+  }
 }
+
+/** What a launcher can do beyond starting a process. */
+export type LauncherFeature = 'groups' | 'limits' | 'detached-kill' | 'usage' | 'survival';
 
 /** Starts processes. */
 export interface ProcessLauncher extends AsyncDisposable {
+  readonly features: readonly LauncherFeature[];
   /** Rejects with a LaunchError. */
   launch(spec: LaunchSpec, sink: OutputSink): Promise<LaunchedProcess>;
 }

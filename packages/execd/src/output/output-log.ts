@@ -38,7 +38,7 @@ export class OutputLog implements LogSource, AsyncDisposable {
   #unwrittenSequence = 0;
   #unwrittenBytes = 0;
   #reported = { memory: 0, retained: 0 };
-  #end: LogPosition = LOG_START;
+  #end: LogPosition;
   #closed = false;
   #disposed = false;
   #diskFailed = false;
@@ -47,9 +47,12 @@ export class OutputLog implements LogSource, AsyncDisposable {
   #flushAll = false;
   #pressure: PromiseWithResolvers<void> | undefined;
 
-  constructor(space: LogSpace, name: string) {
+  /** `start` is where the log begins: behind output that was lost before. */
+  constructor(space: LogSpace, name: string, start: LogPosition = LOG_START) {
     this.#space = space;
     this.#spool = new Spool(space.directory, name);
+    this.#end = start;
+    this.#unwrittenSequence = start.sequence;
   }
 
   /** Where the oldest block that can still be read begins. */

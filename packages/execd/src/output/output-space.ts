@@ -1,3 +1,4 @@
+import type { LogPosition } from './log-entry.ts';
 import { OutputLog } from './output-log.ts';
 import type { LogSpace } from './output-log.ts';
 import type { SpoolDirectory } from './spool.ts';
@@ -45,9 +46,12 @@ export class OutputSpace implements LogSpace {
     return this.#retainedBytes;
   }
 
-  /** A new log. `evict` is called when room is needed after the log was closed; it must dispose the log. */
-  createLog(name: string, evict: EvictionHandler): OutputLog {
-    const log = new OutputLog(this, name);
+  /**
+   * A new log, which begins at `start`. `evict` is called when room is needed after the log was closed; it must dispose the
+   * log.
+   */
+  createLog(name: string, evict: EvictionHandler, start?: LogPosition): OutputLog {
+    const log = new OutputLog(this, name, start);
     this.#logs.set(log, evict);
     return log;
   }

@@ -9,10 +9,12 @@ export class ProcessOutput {
   readonly log: OutputLog;
   /** Gone with the process. */
   #splitters: Record<OutputStream, LineSplitter> | undefined;
-  readonly #bytes: Record<OutputStream, number> = { stdout: 0, stderr: 0 };
+  readonly #bytes: Record<OutputStream, number>;
 
-  constructor(log: OutputLog) {
+  /** `before` says how many bytes of each stream came before the first that will be pushed. */
+  constructor(log: OutputLog, before: Readonly<Record<OutputStream, number>> = { stdout: 0, stderr: 0 }) {
     this.log = log;
+    this.#bytes = { ...before };
     this.#splitters = { stdout: new LineSplitter('stdout'), stderr: new LineSplitter('stderr') };
   }
 

@@ -35,7 +35,7 @@ export async function startScript(script: string, cookie: string, count: number)
     process: launched,
     printed: printed(),
     async [Symbol.asyncDispose]() {
-      launched.signal('SIGKILL', 'group');
+      await launched.signal('SIGKILL', 'group');
       for (const pid of printed()) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
       await launched.exited;
       await launcher[Symbol.asyncDispose]();

@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
+import { createConnection } from 'node:net';
+import { join } from 'node:path';
+import type { Logger } from '@pod-agent/daemon-kit/log';
+import { TOKEN_BYTES } from '@pod-agent/shim/frames';
+import { ShimConnection } from '@pod-agent/shim/shim-connection';
+import type { Adoption } from '@pod-agent/shim/shim-connection';
+import { startShim } from '@pod-agent/shim/start-shim';
+import { z } from 'zod';
+import { listPrivateDirectories } from './private-directory.ts';
+import type { PrivateDirectory } from './private-directory.ts';
+
+/** A shim that takes longer than this to say hello is none. */
+const HELLO_TIMEOUT_MS = 2_000;
+/** unix(7): the longest path that a socket can have. */
+const LONGEST_SOCKET_PATH = 107;
+const SOCKET = 'shim.sock';
+const RECORD = 'shim.json';
+
+/** How a daemon proves to the shim of another that it may have its children, and which daemons these are. */
+const recordSchema = z.object({ token: z.string().length(TOKEN_BYTES * 2), owner: z.string() });
+
+export interface ShimHostOptions {
+  readonly program: string;
+  /** Where socket and record are; the next daemon looks for them among the private directories. */
+  readonly directory: PrivateDirectory;
+  readonly candidates: readonly string[];
+  /** A daemon takes over only from one that had the same: it is what both serve. Undefined never to take over. */
+  readonly owner: string | undefined;
+  readonly log: Logger;
+}
+
+/** Starts shims for this daemon, and finds the one of the daemon before it. */
+export class ShimHost {
+  readonly #options: ShimHostOptions;
+
+  constructor(options: ShimHostOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Connects to the shim of a daemon that was killed. Its directory becomes ours. Undefined when there is none; a daemon
+   * that is alive keeps its shim.
+   */
+  async takeOver(adoption: Adoption): Promise<ShimConnection | undefined> {
+    const { owner, candidates, directory } = this.#options;
+    if (owner === undefined) return undefined;
+    for (const path of await listPrivateDirectories(candidates)) {
+      const record = await readRecord(join(path, RECORD));
+      if (record?.owner !== owner) continue;
+      const connection = await connect(join(path, SOCKET), Buffer.from(record.token, 'hex'), adoption);
+      if (!connection) continue;
+      await directory.adopt(path);
+      return connection;
+    }
+    return undefined;
+  }
+
+  /** Starts a shim. Rejects when it does not say hello. */
+  async start(): Promise<ShimConnection> {
+    const { program, log } = this.#options;
+    const token = randomBytes(TOKEN_BYTES);
+    return await startShim({
+      program,
+      token,
+      listenPath: await this.#leaveRecord(token),
+      environment: {},
+      helloTimeoutMs: HELLO_TIMEOUT_MS,
+      onComplaint: (text) => log.warn('native launcher', { text }),
+    });
+  }
+
+  /** Best effort: commands run also where nothing can be written, they only do not survive this daemon. */
+  async #leaveRecord(token: Buffer): Promise<string | undefined> {
+    const { directory, owner, log } = this.#options;
+    if (owner === undefined) return undefined;
+    try {
+      const path = await directory.ensure();
+      const socket = join(path, SOCKET);
+      if (Buffer.byteLength(socket) > LONGEST_SOCKET_PATH)
+        throw new Error(`too long for a socket: ${socket}`);
+      const record = JSON.stringify({ token: token.toString('hex'), owner });
+      await writeFile(join(path, RECORD), record, { mode: 0o600 });
+      return socket;
+    } catch (error) {
+      log.warn('commands will not survive a crash of execd', { reason: String(error) });
+      return undefined;
+    }
+  }
+}
+
+async function readRecord(path: string): Promise<z.infer<typeof recordSchema> | undefined> {
+  try {
+    return recordSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch {
+    // Most private directories have none.
+    return undefined;
+  }
+}
+
+/** Undefined when nobody listens, or who listens has its daemon. */
+async function connect(path: string, token: Buffer, adoption: Adoption): Promise<ShimConnection | undefined> {
+  const socket = createConnection({ path });
+  try {
+    await once(socket, 'connect');
+    return await ShimConnection.open(socket, token, adoption, HELLO_TIMEOUT_MS);
+  } catch {
+    socket.destroy();
+    return undefined;
+  }
+}

@@ -1,0 +1,35 @@
+#include <stdlib.h>
+
+#include "child-output.h"
+#include "release.h"
+#include "server.h"
+#include "tree-kill.h"
+
+void free_child(struct child *child)
+{
+    struct server *server = child->server;
+    stop_sending(child);
+    forget_sweeps(child);
+    abandon_output(child);
+    buffer_free(&child->input.pending);
+    log_free(&child->log);
+    if (!child->released) remove_child(&server->children, child);
+    free(child->cookie);
+    free(child->label);
+    free_later(server, child);
+}
+
+void release_child(struct child *child)
+{
+    if (child->state == CHILD_RUNNING) {
+        /* Its id is free again; only its pid is still looked for. */
+        remove_child(&child->server->children, child);
+        child->released = true;
+        stop_sending(child);
+        forget_sweeps(child);
+        abandon_output(child);
+        log_free(&child->log);
+    } else {
+        free_child(child);
+    }
+}

@@ -1,0 +1,141 @@
+#include <signal.h>
+#include <stdlib.h>
+
+#include "frame-writer.h"
+#include "memory.h"
+#include "process-tree.h"
+#include "server.h"
+#include "tree-kill.h"
+
+enum {
+    /* A tree may grow while it is looked for: a kill looks again until nobody is new, this often at the most. */
+    SEARCH_ROUNDS = 16,
+    SWEEP_LOOK_MS = 5,
+    NANOSECONDS_PER_MS = 1000 * 1000,
+};
+
+static const uint64_t SWEEP_LIMIT_NS = 1000ull * NANOSECONDS_PER_MS;
+
+/* A kill whose victims are not all gone yet. */
+struct sweep {
+    struct sweep *next;
+    struct child *child;
+    uint32_t request;
+    uint32_t killed;
+    uint64_t deadline_ns;
+    uint64_t next_look_ns;
+};
+
+/* Stops every member that is not stopped yet; returns how many that were. */
+static size_t stop_new_members(struct process_table *table, const struct child *child)
+{
+    read_process_table(table);
+    mark_tree(table, child);
+    size_t stopped = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        const struct process_entry *entry = &table->entries[i];
+        if (!entry->is_marked || entry->state == 'T') continue;
+        stopped += signal_process(entry, SIGSTOP);
+    }
+    return stopped;
+}
+
+static uint32_t kill_marked(const struct process_table *table)
+{
+    uint32_t killed = 0;
+    for (size_t i = 0; i < table->count; i++)
+        if (table->entries[i].is_marked) killed += signal_process(&table->entries[i], SIGKILL);
+    return killed;
+}
+
+/* A stopped process neither forks nor leaves its group nor loses its parent. */
+uint32_t kill_tree(const struct child *child)
+{
+    struct process_table table = {0};
+    for (int round = 0; round < SEARCH_ROUNDS; round++)
+        if (stop_new_members(&table, child) == 0) break;
+    uint32_t killed = kill_marked(&table);
+    free_process_table(&table);
+    return killed;
+}
+
+void sweep_tree(struct child *child, uint32_t request)
+{
+    struct server *server = child->server;
+    struct sweep *sweep = must_allocate(sizeof *sweep);
+    uint64_t now = monotonic_ns();
+    *sweep = (struct sweep){
+        .next = server->sweeps,
+        .child = child,
+        .request = request,
+        .killed = kill_tree(child),
+        .deadline_ns = now + SWEEP_LIMIT_NS,
+        .next_look_ns = now,
+    };
+    server->sweeps = sweep;
+}
+
+static size_t count_tree(const struct child *child)
+{
+    struct process_table table = {0};
+    read_process_table(&table);
+    size_t left = mark_tree(&table, child);
+    free_process_table(&table);
+    return left;
+}
+
+static void tell(const struct sweep *sweep, size_t left)
+{
+    struct connection *daemon = sweep->child->server->daemon;
+    if (daemon == NULL) return;
+    size_t begin = begin_frame(&daemon->outgoing, REPLY_SWEPT);
+    write_u32(&daemon->outgoing, sweep->child->id);
+    write_u32(&daemon->outgoing, sweep->request);
+    write_u32(&daemon->outgoing, sweep->killed);
+    write_u32(&daemon->outgoing, (uint32_t)left);
+    end_frame(&daemon->outgoing, begin);
+}
+
+/* True when the sweep is over. */
+static bool look(struct sweep *sweep, uint64_t now)
+{
+    if (now < sweep->next_look_ns) return false;
+    size_t left = count_tree(sweep->child);
+    if (left > 0 && now < sweep->deadline_ns) {
+        /* Counted once: most of these are dying already. */
+        kill_tree(sweep->child);
+        sweep->next_look_ns = now + SWEEP_LOOK_MS * NANOSECONDS_PER_MS;
+        return false;
+    }
+    tell(sweep, left);
+    return true;
+}
+
+int go_on_sweeping(struct server *server)
+{
+    uint64_t now = monotonic_ns();
+    for (struct sweep **link = &server->sweeps; *link != NULL;) {
+        struct sweep *sweep = *link;
+        if (look(sweep, now)) {
+            *link = sweep->next;
+            free(sweep);
+        } else {
+            link = &sweep->next;
+        }
+    }
+    return server->sweeps != NULL ? SWEEP_LOOK_MS : -1;
+}
+
+void forget_sweeps(struct child *child)
+{
+    for (struct sweep **link = &child->server->sweeps; *link != NULL;) {
+        struct sweep *sweep = *link;
+        if (sweep->child == child) {
+            tell(sweep, count_tree(child));
+            *link = sweep->next;
+            free(sweep);
+        } else {
+            link = &sweep->next;
+        }
+    }
+}
