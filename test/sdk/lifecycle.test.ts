@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { Sandbox } from '@alibaba-group/opensandbox';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { execdAbove } from '../support/execd-above.ts';
 import { isAlive, startDevPod } from '../support/dev-pod.ts';
 import type { DevPod } from '../support/dev-pod.ts';
 import { connectSandbox, createSandbox, sandboxManager, texts } from '../support/sdk-sandbox.ts';
@@ -180,7 +181,7 @@ describe('the end of a sandbox', () => {
   test('an execd that dies makes its sandbox Failed, with the reason', async () => {
     await using box = await createSandbox(pod);
     const { logs } = await box.sandbox.commands.run('echo $PPID');
-    process.kill(Number(logs.stdout[0]?.text), 'SIGKILL');
+    process.kill(execdAbove(Number(logs.stdout[0]?.text)), 'SIGKILL');
     await expect.poll(async () => (await box.sandbox.getInfo()).status.state).toBe('Failed');
     expect((await box.sandbox.getInfo()).status.message).toBe('execd ended: signal SIGKILL');
     await expect(connectSandbox(pod, box.sandbox.id)).rejects.toMatchObject({

@@ -6,7 +6,7 @@ import { CommandRunner } from './commands/command-runner.ts';
 import type { CommandServices } from './commands/routes.ts';
 import type { Config } from './config.ts';
 import { EventMemory } from './execution/event-memory.ts';
-import { BaseEnvironment } from './os/environment.ts';
+import { BaseEnvironment, withoutSecrets } from './os/environment.ts';
 import { selectLauncher } from './os/launcher-selection.ts';
 import type { SelectedLauncher, Succession } from './os/launcher-selection.ts';
 import { PrivateDirectory } from './os/private-directory.ts';
@@ -55,6 +55,7 @@ export async function openCommands(
         directory,
         candidates: directories,
         owner: serviceName(config),
+        environment: withoutSecrets(environment),
         log,
       },
       goOnWith(registry),

@@ -1,6 +1,7 @@
 import type { Logger } from '@pod-agent/daemon-kit/log';
 import type { AdoptedChild, ShimConnection } from '@pod-agent/shim/shim-connection';
 import { ChildProcessLauncher } from './child-process-launcher.ts';
+import type { Environment } from './environment.ts';
 import { MemoryKills } from './memory-kills.ts';
 import { childOomScoreAdjustment } from './oom-score.ts';
 import type { PrivateDirectory } from './private-directory.ts';
@@ -21,6 +22,8 @@ export interface LauncherSettings {
   readonly candidates: readonly string[];
   /** What this daemon serves: the next one with the same takes over its processes. */
   readonly owner: string | undefined;
+  /** The daemon's own, without secrets. */
+  readonly environment: Environment;
   readonly log: Logger;
 }
 

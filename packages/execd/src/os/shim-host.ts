@@ -9,6 +9,7 @@ import { ShimConnection } from '@pod-agent/shim/shim-connection';
 import type { Adoption } from '@pod-agent/shim/shim-connection';
 import { startShim } from '@pod-agent/shim/start-shim';
 import { z } from 'zod';
+import type { Environment } from './environment.ts';
 import { listPrivateDirectories } from './private-directory.ts';
 import type { PrivateDirectory } from './private-directory.ts';
 
@@ -29,6 +30,8 @@ export interface ShimHostOptions {
   readonly candidates: readonly string[];
   /** A daemon takes over only from one that had the same: it is what both serve. Undefined never to take over. */
   readonly owner: string | undefined;
+  /** What the shim itself is started with; its children get their own. */
+  readonly environment: Environment;
   readonly log: Logger;
 }
 
@@ -60,13 +63,13 @@ export class ShimHost {
 
   /** Starts a shim. Rejects when it does not say hello. */
   async start(): Promise<ShimConnection> {
-    const { program, log } = this.#options;
+    const { program, environment, log } = this.#options;
     const token = randomBytes(TOKEN_BYTES);
     return await startShim({
       program,
       token,
       listenPath: await this.#leaveRecord(token),
-      environment: {},
+      environment,
       helloTimeoutMs: HELLO_TIMEOUT_MS,
       onComplaint: (text) => log.warn('native launcher', { text }),
     });

@@ -12,6 +12,9 @@ const DEFAULTS = {
   gid: undefined,
   envs: {},
   stdin: false,
+  groups: undefined,
+  limits: undefined,
+  killDetached: false,
 };
 
 /** The request that a body means, read as the server reads it. */
