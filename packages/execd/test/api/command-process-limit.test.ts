@@ -60,12 +60,12 @@ test('no room for a process is 503 with the reason, /ping answers, and room agai
   for (let round = 0; round < 3; round += 1) {
     const { ids, refused } = await fill(execd);
     expect(ids.length).toBeGreaterThan(0);
-    expect(refused).toMatchObject({ status: 503, code: 'SERVICE_UNAVAILABLE' });
-    expect(refused.message).toContain('resource temporarily unavailable');
-    expect(refused.message).toContain('fork');
     await expectPing(execd);
     const foreground = await execd.request('POST', '/command', { command: 'true' });
-    expect(await answerOf(foreground)).toEqual(refused);
+    for (const answer of [refused, await answerOf(foreground)]) {
+      expect(answer).toMatchObject({ status: 503, code: 'SERVICE_UNAVAILABLE' });
+      expect(answer.message).toMatch(/fork.*resource temporarily unavailable/);
+    }
     // What runs is neither lost nor harmed.
     const running = (await rowsOf(execd)).filter(({ state }) => state === 'running');
     expect(running.map(({ id }) => id).sort()).toEqual([...ids].sort());

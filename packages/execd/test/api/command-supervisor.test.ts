@@ -3,8 +3,10 @@ import { shimPidOf } from '../support/capabilities.ts';
 import { endingOf, finished, logsOf, logsWhen, startBackground, statusOf } from '../support/commands.ts';
 import { escapees } from '../support/escapees.ts';
 import { openStream, startExecd, texts } from '../support/execd.ts';
+import type { ExecdClient } from '../support/execd-client.ts';
 import { childProcessTest, shimTest } from '../support/launcher.ts';
-import { isAlive, processesOf } from '../support/processes.ts';
+import { isAlive, kill, processesOf } from '../support/processes.ts';
+import { restartableExecd } from '../support/restartable-execd.ts';
 import { until } from '../support/until.ts';
 import { startListening } from '../support/execd-process.ts';
 
@@ -35,22 +37,26 @@ shimTest('who supervises commands was killed: they end with an error that says s
   expect(await logsOf(execd, background)).toBe('before\n');
 });
 
-shimTest(
-  'who supervises commands was killed: the next command has another supervisor, again and again',
-  async () => {
-    await using execd = await startExecd();
+const HOSTS: Record<string, () => Promise<ExecdClient & AsyncDisposable>> = {
+  'an execd that nobody succeeds': () => startExecd(),
+  'an execd with a port of its own': () => restartableExecd(),
+};
+
+for (const [host, start] of Object.entries(HOSTS)) {
+  shimTest(`${host}: whenever the supervisor was killed the next command has another one`, async () => {
+    await using execd = await start();
     const before = await endingOf(execd, { command: 'echo kept; exit 5' });
     const pids = [];
     for (let round = 0; round < 3; round += 1) {
       pids.push(await shimPidOf(execd));
-      process.kill(pids[round] ?? 0, 'SIGKILL');
+      kill(pids[round] ?? 0);
       expect(texts(await execd.run({ command: 'echo next' }))).toEqual(['next']);
     }
     expect(new Set([...pids, await shimPidOf(execd)]).size).toBe(4);
     // What had ended before is what it was.
     expect(await statusOf(execd, before.id)).toEqual(before);
-  },
-);
+  });
+}
 
 shimTest('requests that come while the supervisor is being replaced all get a real answer', async () => {
   await using execd = await startExecd();

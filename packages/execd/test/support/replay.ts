@@ -42,14 +42,15 @@ export async function replay(execd: ExecdClient, id: string, after = 0): Promise
       while (await readOn());
       return frames;
     },
-    [Symbol.asyncDispose]: () => reader.cancel(),
+    // An execd that was killed meanwhile has cut the answer off.
+    [Symbol.asyncDispose]: () => reader.cancel().catch(() => undefined),
   };
 }
 
 /** All frames of a command that has ended. */
 export async function replayAll(execd: ExecdClient, id: string, after = 0): Promise<Frame[]> {
   await using reading = await replay(execd, id, after);
-  return reading.rest();
+  return await reading.rest();
 }
 
 /** Frames without what may differ between two readings: when a byte was read is not part of it. */
