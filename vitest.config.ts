@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
 const WITH_COMMANDS = [
   'packages/execd/test/api/{bad-input,capabilities,command-*,retention,slow-client}.test.ts',
   'packages/execd/test/main.test.ts',
+  'packages/dev-pod/test/end.test.ts',
+  'test/sdk/{command-*,lifecycle}.test.ts',
 ];
 
 export default defineConfig({
@@ -29,7 +31,8 @@ export default defineConfig({
         test: {
           name: 'child-process',
           include: WITH_COMMANDS,
-          env: { EXECD_TEST_LAUNCHER: 'child-process' },
+          // The second one is for execds that dev-pod starts.
+          env: { EXECD_TEST_LAUNCHER: 'child-process', EXECD_LAUNCHER: 'child-process' },
         },
       },
     ],
