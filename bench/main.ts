@@ -2,15 +2,23 @@ import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { COMMAND_SCENARIOS } from './commands.ts';
 import { FILE_SCENARIOS } from './files.ts';
+import { findLaunchers } from './launcher-servers.ts';
+import type { Launcher } from './launcher.ts';
 import { buildNativePrograms } from './native/build.ts';
-import { writeReport } from './report.ts';
+import { reportResult, writeReport } from './report.ts';
 import type { Failure } from './report.ts';
 import type { Result, RunSettings, Scenario } from './scenario.ts';
-import { formatTable } from './table.ts';
+import { formatTextTable } from './table.ts';
 
-const GROUPS: ReadonlyMap<string, readonly Scenario[]> = new Map([
-  ['commands', COMMAND_SCENARIOS],
-  ['files', FILE_SCENARIOS],
+interface Group {
+  readonly scenarios: readonly Scenario[];
+  /** Whether its scenarios start processes, and are run with each launcher. */
+  readonly startsProcesses: boolean;
+}
+
+const GROUPS: ReadonlyMap<string, Group> = new Map([
+  ['commands', { scenarios: COMMAND_SCENARIOS, startsProcesses: true }],
+  ['files', { scenarios: FILE_SCENARIOS, startsProcesses: false }],
 ]);
 const GROUP_NAMES = [...GROUPS.keys()].join(', ');
 
@@ -21,15 +29,16 @@ writes bench/results/GROUP.json. Targets are printed, not enforced.
 
   GROUP        one of: ${GROUP_NAMES}
   --rounds N   repetitions of each measurement, default 5 (2 with --quick)
-  --quick      fewer and smaller requests: a check that everything runs
+  --quick      fewer and smaller requests, nothing is written: a check that
+               everything runs
 `;
 
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
 
 interface Invocation {
-  readonly group: string;
-  readonly scenarios: readonly Scenario[];
+  readonly name: string;
+  readonly group: Group;
   readonly rounds: number;
   readonly isQuick: boolean;
 }
@@ -39,22 +48,34 @@ async function main(): Promise<void> {
   if (invocation === undefined) return;
   const interruption = new AbortController();
   process.once('SIGINT', () => interruption.abort()).once('SIGTERM', () => interruption.abort());
-  const settings: RunSettings = { ...invocation, signal: interruption.signal };
+  const { signal } = interruption;
 
   await buildNativePrograms();
-  const results: Result[] = [];
   const failures: Failure[] = [];
-  for (const scenario of invocation.scenarios) {
-    if (settings.signal.aborted) break;
+  const launchers = invocation.group.startsProcesses ? await availableLaunchers(signal, failures) : [];
+  const settings: RunSettings = { rounds: invocation.rounds, isQuick: invocation.isQuick, launchers, signal };
+  const results: Result[] = [];
+  for (const scenario of invocation.group.scenarios) {
+    if (signal.aborted) break;
     await runScenario(scenario, settings, results, failures);
   }
-  if (settings.signal.aborted) throw new Error('interrupted');
+  if (signal.aborted) throw new Error('interrupted');
 
   if (failures.length > 0) process.exitCode = EXIT_FAILURE;
   if (results.length === 0) return;
-  console.log(formatTable(results));
-  const path = await writeReport(invocation.group, settings, results, failures);
+  const reported = results.map(reportResult);
+  console.log(formatTextTable(reported));
+  if (invocation.isQuick) return;
+  const path = await writeReport(invocation.name, settings, reported, failures);
   console.log(`\nwritten to ${relative(process.cwd(), path)}`);
+}
+
+/** A launcher that the server has not is a failure, and the others are measured. */
+async function availableLaunchers(signal: AbortSignal, failures: Failure[]): Promise<readonly Launcher[]> {
+  const { launchers, missing } = await findLaunchers(signal);
+  for (const { launcher, reason } of missing) noteFailure(failures, `--launcher ${launcher}`, reason);
+  if (launchers.length === 0) throw new Error('the server starts with no launcher');
+  return launchers;
 }
 
 async function runScenario(
@@ -67,10 +88,13 @@ async function runScenario(
   try {
     results.push(...(await scenario.run(settings)));
   } catch (error) {
-    const failure = { scenario: scenario.name, message: messageOf(error) };
-    failures.push(failure);
-    console.error(`bench: ${failure.scenario}: ${failure.message}`);
+    noteFailure(failures, scenario.name, messageOf(error));
   }
+}
+
+function noteFailure(failures: Failure[], scenario: string, message: string): void {
+  failures.push({ scenario, message });
+  console.error(`bench: ${scenario}: ${message}`);
 }
 
 /** Undefined when there is nothing to run: help was asked for, or the complaint is printed already. */
@@ -98,12 +122,12 @@ function parseCommandLine(args: readonly string[]): Invocation | undefined {
     console.log(USAGE);
     return undefined;
   }
-  const [group, ...extra] = positionals;
-  if (group === undefined || extra.length > 0) throw new Error(`expected one group, one of: ${GROUP_NAMES}`);
-  const scenarios = GROUPS.get(group);
-  if (scenarios === undefined) throw new Error(`unknown group "${group}", expected one of: ${GROUP_NAMES}`);
+  const [name, ...extra] = positionals;
+  if (name === undefined || extra.length > 0) throw new Error(`expected one group, one of: ${GROUP_NAMES}`);
+  const group = GROUPS.get(name);
+  if (group === undefined) throw new Error(`unknown group "${name}", expected one of: ${GROUP_NAMES}`);
   const rounds = parseRounds(values.rounds ?? (values.quick ? '2' : '5'));
-  return { group, scenarios, rounds, isQuick: values.quick };
+  return { name, group, rounds, isQuick: values.quick };
 }
 
 function parseRounds(text: string): number {

@@ -58,14 +58,17 @@ export interface SpawnRequest {
   readonly argv: readonly string[];
   readonly rounds: number;
   readonly environment: NodeJS.ProcessEnv;
+  /** MiB of touched memory that the spawner holds meanwhile. */
+  readonly ballastMb?: number;
   readonly signal: AbortSignal;
 }
 
 /** Runs the program again and again with vfork + exec; rejects if it ever fails. */
 export async function measureSpawn(request: SpawnRequest): Promise<SpawnBaseline> {
-  const options = ['--rounds', String(request.rounds), '--', ...request.argv];
+  const { rounds, ballastMb = 0, argv } = request;
+  const options = ['--rounds', String(rounds), '--ballast-mb', String(ballastMb), '--', ...argv];
   const line = await runProgram('spawn-baseline', options, request.signal, request.environment);
-  if (numberAt(line, 'failures') > 0) throw new Error(`baseline failed: ${request.argv.join(' ')}`);
+  if (numberAt(line, 'failures') > 0) throw new Error(`baseline failed: ${argv.join(' ')}`);
   return {
     p50Us: numberAt(line, 'p50_us'),
     p99Us: numberAt(line, 'p99_us'),
@@ -73,14 +76,11 @@ export async function measureSpawn(request: SpawnRequest): Promise<SpawnBaseline
   };
 }
 
-/** Median µs of starting the program from an otherwise empty Node with child_process: what no server can beat. */
+/** Median µs of starting the program from an otherwise empty Node with child_process: what no server that does so can beat. */
 export async function measureBareSpawn({ argv, rounds, environment, signal }: SpawnRequest): Promise<number> {
   const program = join(import.meta.dirname, 'bare-spawn.cjs');
-  const { stdout } = await promisify(execFile)(NODE, [program, String(rounds), ...argv], {
-    signal,
-    env: environment,
-  });
-  return numberAt(JSON.parse(stdout), 'p50_us');
+  const line = await readMeasurement(NODE, [program, String(rounds), ...argv], signal, environment);
+  return numberAt(line, 'p50_us');
 }
 
 /** Runs the command through the server repeatedly; rejects if any request fails. */
@@ -135,18 +135,25 @@ async function runClient(
   return await runProgram('http-client', argv, request.signal, process.env);
 }
 
-/** Resolves to the JSON line the program prints; rejects with its complaint otherwise. */
+/** Like `readMeasurement`, for one of the C programs. */
 export async function runProgram(
   program: NativeProgram,
   argv: readonly string[],
   signal: AbortSignal,
   environment: NodeJS.ProcessEnv,
 ): Promise<unknown> {
+  return await readMeasurement(nativeProgramPath(program), argv, signal, environment);
+}
+
+/** Runs a measuring program and resolves to the JSON line it prints; rejects with its complaint otherwise. */
+export async function readMeasurement(
+  file: string,
+  argv: readonly string[],
+  signal: AbortSignal,
+  environment: NodeJS.ProcessEnv,
+): Promise<unknown> {
   try {
-    const { stdout } = await promisify(execFile)(nativeProgramPath(program), argv, {
-      signal,
-      env: environment,
-    });
+    const { stdout } = await promisify(execFile)(file, argv, { signal, env: environment });
     return JSON.parse(stdout);
   } catch (error) {
     const complaint = fieldAt(error, 'stderr');

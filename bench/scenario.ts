@@ -1,8 +1,12 @@
+import type { Launcher } from './launcher.ts';
+
 /** How a benchmark run was asked for; `signal` ends it early. */
 export interface RunSettings {
   readonly rounds: number;
   readonly isQuick: boolean;
   readonly signal: AbortSignal;
+  /** The ways of starting processes that can be measured; empty for a group in which none are started. */
+  readonly launchers: readonly Launcher[];
 }
 
 /** One experiment; it resolves to one or more results, or rejects if it could not measure. */
@@ -30,13 +34,18 @@ export interface Target {
   readonly limit: number;
 }
 
-/** One line of the table: a value per round and, where there is one, the baseline's value per round. */
+/**
+ * A value per round and, where there is one, the baseline's value per round. The results of one scenario for several
+ * launchers are one line of the table when they have the same baseline.
+ */
 export interface Result {
   readonly scenario: string;
+  /** Undefined where it does not matter how processes are started. */
+  readonly launcher?: Launcher | undefined;
   readonly unit: Unit;
   readonly measured: readonly number[];
   readonly baseline?: readonly number[] | undefined;
-  readonly target?: Target;
+  readonly target?: Target | undefined;
 }
 
 /** A result reduced to medians; `ratio` is measured divided by baseline, null means "there is none". */

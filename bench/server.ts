@@ -7,7 +7,9 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import nodeFlags from '@pod-agent/execd/node-flags.json' with { type: 'json' };
-import { countOpenFiles, readMemoryUsage } from './process-usage.ts';
+import { ballastVariables } from './ballast.ts';
+import type { Launcher } from './launcher.ts';
+import { countOpenFiles, findShim, readMemoryUsage } from './process-usage.ts';
 import type { MemoryUsage } from './process-usage.ts';
 
 const REPOSITORY = join(import.meta.dirname, '..');
@@ -20,13 +22,30 @@ const RESTING_AFTER_MS = 500;
 const SETTLE_WITHIN_MS = 3_000;
 const STOP_GRACE_MS = 5_000;
 const KEPT_STDERR_CHARACTERS = 2_000;
+const MEBIBYTE = 1024 * 1024;
 
-/** Starts the server to measure and resolves once it answers. */
+/** How the server to measure differs from one without options. */
+export interface ServerOptions {
+  /** Undefined to leave the choice to the server. */
+  readonly launcher?: Launcher | undefined;
+  /** MiB of memory that the server holds from its start, beside its own. */
+  readonly ballastMb?: number;
+}
+
+/** Starts the server to measure and resolves once it answers. Rejects when it has not the launcher or the ballast. */
 export async function startServer(
   environment: NodeJS.ProcessEnv,
   signal: AbortSignal,
+  { launcher, ballastMb = 0 }: ServerOptions = {},
 ): Promise<ServerUnderTest> {
-  return await startOnFreePort((port) => launch(port, environment), signal);
+  const variables = { ...environment, ...ballastVariables(ballastMb) };
+  const server = await startOnFreePort((port) => launch(port, launcher, variables), signal);
+  const hasShim = server.shimPid !== undefined;
+  const isHeavy = readMemoryUsage(server.pid).residentBytes >= ballastMb * MEBIBYTE;
+  if ((launcher === undefined || hasShim === (launcher === 'shim')) && isHeavy) return server;
+  await server.stop();
+  if (!isHeavy) throw new Error('the server took no ballast: it is no Node program');
+  throw new Error(`the server was asked for --launcher ${launcher} and has ${hasShim ? 'a' : 'no'} shim`);
 }
 
 /** Starts a process that listens on a given port of 127.0.0.1; resolves once GET /ping answers 200. */
@@ -45,13 +64,14 @@ export async function startOnFreePort(
   }
 }
 
-/** A running server process; disposing it stops it. */
+/** A running server process, and its shim if it has one; disposing it stops it. */
 export class ServerUnderTest implements AsyncDisposable {
   readonly pid: number;
   readonly port: number;
   readonly #child: ChildProcess;
   readonly #exited: Promise<unknown>;
   #stderr = '';
+  #shimPid: number | undefined;
 
   constructor(child: ChildProcess, port: number) {
     this.port = port;
@@ -74,26 +94,36 @@ export class ServerUnderTest implements AsyncDisposable {
         throw new Error(`the server did not answer /ping: ${this.#stderr.trim()}`);
       await delay(POLL_MS);
     }
+    this.#shimPid = await findShim(this.pid);
   }
 
-  /** Throws if the server has ended. */
+  /** The process that starts the server's commands; undefined when the server does so itself. */
+  get shimPid(): number | undefined {
+    return this.#shimPid;
+  }
+
+  /** Of the server and its shim together; throws if one of them has ended. */
   memoryUsage(): MemoryUsage {
-    return readMemoryUsage(this.pid);
+    const usages = this.#pids().map(readMemoryUsage);
+    return {
+      residentBytes: sum(usages.map((usage) => usage.residentBytes)),
+      peakResidentBytes: sum(usages.map((usage) => usage.peakResidentBytes)),
+    };
   }
 
-  /** Open file descriptors of a server that is left alone: half a second is for connections to go away. */
+  /** Open file descriptors of server and shim, left alone: half a second is for connections to go away. */
   async restingFileCount(): Promise<number> {
     await delay(RESTING_AFTER_MS);
-    return await countOpenFiles(this.pid);
+    return await this.#fileCount();
   }
 
-  /** Open file descriptors as soon as they are back at `before`, at the latest after 3 s. */
+  /** Open file descriptors of server and shim as soon as they are back at `before`, at the latest after 3 s. */
   async fileCountAfterLoad(before: number): Promise<number> {
     const deadline = performance.now() + SETTLE_WITHIN_MS;
-    let count = await countOpenFiles(this.pid);
+    let count = await this.#fileCount();
     while (count > before && performance.now() < deadline) {
       await delay(POLL_MS);
-      count = await countOpenFiles(this.pid);
+      count = await this.#fileCount();
     }
     return count;
   }
@@ -113,20 +143,38 @@ export class ServerUnderTest implements AsyncDisposable {
   #hasEnded(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
+
+  #pids(): number[] {
+    return this.#shimPid === undefined ? [this.pid] : [this.pid, this.#shimPid];
+  }
+
+  async #fileCount(): Promise<number> {
+    return sum(await Promise.all(this.#pids().map(countOpenFiles)));
+  }
 }
 
-/** EXECD_BENCH_SERVER, a shell command with %PORT% in it, takes the place of the built server. */
-function launch(port: number, environment: NodeJS.ProcessEnv): ChildProcess {
+/**
+ * EXECD_BENCH_SERVER, a shell command with %PORT% and %LAUNCHER% in it, takes the place of the built server. One
+ * without %LAUNCHER% is asked for no launcher, and has to start its commands itself.
+ */
+function launch(port: number, launcher: Launcher | undefined, environment: NodeJS.ProcessEnv): ChildProcess {
   const stdio: ['ignore', 'ignore', 'pipe'] = ['ignore', 'ignore', 'pipe'];
   const replacement = process.env['EXECD_BENCH_SERVER'];
   if (replacement !== undefined) {
-    const command = replacement.replaceAll('%PORT%', String(port));
+    const command = replacement
+      .replaceAll('%PORT%', String(port))
+      .replaceAll('%LAUNCHER%', launcher ?? 'auto');
     return spawn('/bin/sh', ['-c', `exec ${command}`], { env: environment, stdio });
   }
   const main = join(REPOSITORY, SERVER_MAIN);
   if (!existsSync(main)) throw new Error(`${SERVER_MAIN} is missing, run \`npm run build\` first`);
   const flags = ['--host', '127.0.0.1', '--port', String(port), '--log-level', '3'];
+  if (launcher !== undefined) flags.push('--launcher', launcher);
   return spawn(NODE, [...nodeFlags, main, ...flags], { env: environment, stdio });
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
 
 async function findFreePort(): Promise<number> {

@@ -1,46 +1,115 @@
-import { summarize } from './scenario.ts';
-import type { Result, Target, Unit } from './scenario.ts';
+import type { ReportedResult } from './report.ts';
+import type { Target, Unit } from './scenario.ts';
 
-const HEADINGS = ['scenario', 'measured', 'baseline', 'ratio', 'target', 'met?'];
-
-/** The results as an aligned text table with one line per result. */
-export function formatTable(results: readonly Result[]): string {
-  const rows = [HEADINGS, ...results.map(formatCells)];
-  const widths = HEADINGS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const lines = rows.map((row) => formatLine(row, widths));
-  const rule = widths.map((width) => '-'.repeat(width)).join('-|-');
+/** The results as an aligned text table, one line for each scenario. */
+export function formatTextTable(results: readonly ReportedResult[]): string {
+  const { columns, rows } = tabulate(results);
+  const lines = [columns.map((column) => column.heading), ...rows].map((cells) =>
+    padCells(cells, columns).join(' | ').trimEnd(),
+  );
+  const rule = columns.map((column) => '-'.repeat(column.width)).join('-|-');
   return lines.toSpliced(1, 0, rule).join('\n');
 }
 
-function formatCells(result: Result): string[] {
-  const { measured, baseline, ratio, isMet } = summarize(result);
+/** The same as a Markdown table, aligned as the formatter wants it. */
+export function formatMarkdownTable(results: readonly ReportedResult[]): string {
+  const { columns, rows } = tabulate(results);
+  const rule = columns.map(({ side, width }) =>
+    side === 'right' ? `${'-'.repeat(width - 1)}:` : '-'.repeat(width),
+  );
+  const lines = [columns.map((column) => column.heading), ...rows].map((cells) => padCells(cells, columns));
+  return lines
+    .toSpliced(1, 0, rule)
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n');
+}
+
+interface Column {
+  readonly heading: string;
+  /** Names to the left, figures to the right. */
+  readonly side: 'left' | 'right';
+  readonly width: number;
+}
+
+interface Table {
+  readonly columns: readonly Column[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** The results that share a line: of one scenario, with one baseline, each of another way of starting processes. */
+type Line = readonly ReportedResult[];
+
+const SHORTEST_RULE = 3;
+
+function tabulate(results: readonly ReportedResult[]): Table {
+  const subjects = [...new Set(results.map(subjectOf))];
+  const ratioHeadings =
+    subjects.length === 1 ? ['ratio'] : subjects.map((subject) => `${subject} / baseline`);
+  const headings = ['scenario', ...subjects, 'baseline', ...ratioHeadings, 'target', 'met?'];
+  const rows = shareLines(results).map((line) => formatLine(line, subjects));
+  const columns = headings.map((heading, index): Column => {
+    const cells = [heading, ...rows.map((row) => row[index] ?? '')];
+    return {
+      heading,
+      side: index === 0 || index === headings.length - 1 ? 'left' : 'right',
+      width: Math.max(SHORTEST_RULE, ...cells.map((cell) => cell.length)),
+    };
+  });
+  return { columns, rows };
+}
+
+/** What the figure is of, and the heading of its column. */
+function subjectOf(result: ReportedResult): string {
+  return result.launcher?.replace('-', '_') ?? 'measured';
+}
+
+function shareLines(results: readonly ReportedResult[]): Line[] {
+  const lines = Map.groupBy(results, ({ scenario, roundValues }) =>
+    JSON.stringify([scenario, roundValues.baseline]),
+  );
+  const byScenario = Map.groupBy(lines.values(), ([first]) => first?.scenario);
+  return [...byScenario.values()].flat();
+}
+
+function formatLine(line: Line, subjects: readonly string[]): string[] {
+  const resultOf = (subject: string) => line.find((result) => subjectOf(result) === subject);
+  const [first] = line;
+  const aimed = line.find((result) => result.target !== null);
   return [
-    result.scenario,
-    formatQuantity(measured, result.unit),
-    baseline === null ? '' : formatQuantity(baseline, result.unit),
-    ratio === null ? '' : formatRatio(ratio),
-    result.target === undefined ? '' : formatTarget(result.target, result.unit),
-    isMet === null ? '' : isMet ? 'yes' : 'no',
+    first?.scenario ?? '',
+    ...subjects.map((subject) => quantityCell(resultOf(subject), (result) => result.measured)),
+    quantityCell(first, (result) => result.baseline),
+    ...subjects.map((subject) => ratioCell(resultOf(subject)?.ratio)),
+    aimed?.target ? formatTarget(aimed.target, aimed.unit) : '',
+    aimed === undefined || aimed.met === null ? '' : aimed.met ? 'yes' : 'no',
   ];
 }
 
-/** Names to the left, figures to the right. */
-function formatLine(cells: readonly string[], widths: readonly number[]): string {
-  const padded = cells.map((cell, column) => {
-    const width = widths[column] ?? 0;
-    return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+function quantityCell(
+  result: ReportedResult | undefined,
+  valueOf: (result: ReportedResult) => number | null,
+): string {
+  if (result === undefined) return '';
+  const value = valueOf(result);
+  return value === null ? '' : formatQuantity(value, result.unit);
+}
+
+function ratioCell(ratio: number | null | undefined): string {
+  return ratio == null ? '' : `${ratio.toFixed(2)}x`;
+}
+
+function padCells(cells: readonly string[], columns: readonly Column[]): string[] {
+  return columns.map(({ side, width }, index) => {
+    const cell = cells[index] ?? '';
+    return side === 'left' ? cell.padEnd(width) : cell.padStart(width);
   });
-  return padded.join(' | ').trimEnd();
 }
 
 function formatTarget(target: Target, unit: Unit): string {
   const sign = target.bound === 'at most' ? '<=' : '>=';
-  const limit = target.of === 'ratio' ? `${target.limit}x` : `${target.limit} ${unit}`;
+  const limit =
+    target.of === 'ratio' ? `${target.limit}x` : `${target.limit.toLocaleString('en-US')} ${unit}`;
   return `${sign} ${limit}`;
-}
-
-function formatRatio(ratio: number): string {
-  return `${ratio.toFixed(2)}x`;
 }
 
 function formatQuantity(value: number, unit: Unit): string {

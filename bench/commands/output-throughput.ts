@@ -1,12 +1,17 @@
+import { resultsOfLaunchers, shimAgainstChildProcess } from '../launcher-results.ts';
+import { startServers } from '../launcher-servers.ts';
+import type { Launcher } from '../launcher.ts';
 import { measureStream } from '../native-programs.ts';
 import { pipelineSeconds } from '../pipeline.ts';
-import { alternate, repeat } from '../rounds.ts';
-import type { Result, RunSettings, Scenario } from '../scenario.ts';
-import { startServer } from '../server.ts';
+import { alternateLaunchers, repeatLaunchers } from '../rounds.ts';
+import type { Result, RunSettings, Scenario, Target } from '../scenario.ts';
 import { shellEnvironment } from '../shell-environment.ts';
 import { LONG_LINE_BYTES, longLines } from './long-lines.ts';
 
 const MEBIBYTE = 1024 * 1024;
+
+/** What output may lose on its way through one more process. */
+const AGAINST_CHILD_PROCESS: Target = { of: 'ratio', bound: 'at least', limit: 0.8 };
 
 /** Megabytes of 200-byte lines per second, against the same pipeline into `cat`. */
 export const lineThroughput: Scenario = {
@@ -21,45 +26,68 @@ export const shortLineThroughput: Scenario = {
 };
 
 async function measureLongLines(settings: RunSettings): Promise<readonly Result[]> {
-  const { rounds, isQuick, signal } = settings;
+  const { isQuick, signal } = settings;
   const bytes = (isQuick ? 128 : 512) * MEBIBYTE;
   const command = longLines(bytes);
   const lines = Math.ceil(bytes / LONG_LINE_BYTES);
   await using environment = await shellEnvironment('bash');
-  await using server = await startServer(environment.variables, signal);
-  await streamSeconds(server.port, command, lines, signal); // not counted: the server's code is compiled meanwhile
-  const { baseline, measured } = await alternate(
-    rounds,
-    () => pipelineSeconds(`${command} | cat >/dev/null`, { environment: environment.variables, signal }),
-    () => streamSeconds(server.port, command, lines, signal),
+  await using servers = await startServers(settings, environment.variables);
+  const megabytesPerSecond = async (launcher: Launcher): Promise<number> =>
+    bytes / 1e6 / (await streamSeconds(servers.of(launcher).port, command, lines, signal));
+  const pipeline = `${command} | cat >/dev/null`;
+  for (const launcher of settings.launchers) await megabytesPerSecond(launcher); // not counted: code is compiled meanwhile
+
+  const { baseline, measured } = await alternateLaunchers(
+    settings,
+    async () =>
+      bytes / 1e6 / (await pipelineSeconds(pipeline, { environment: environment.variables, signal })),
+    megabytesPerSecond,
   );
+  const { name } = lineThroughput;
   return [
-    {
-      scenario: `${lineThroughput.name}: input`,
+    ...resultsOfLaunchers(measured, (rounds): readonly Result[] => [
+      {
+        scenario: `${name}: input`,
+        unit: 'MB/s',
+        measured: rounds,
+        baseline,
+        target: { of: 'ratio', bound: 'at least', limit: 0.25 },
+      },
+    ]),
+    ...shimAgainstChildProcess(measured, {
+      scenario: `${name}: input, shim against child_process`,
       unit: 'MB/s',
-      measured: measured.map((seconds) => bytes / 1e6 / seconds),
-      baseline: baseline.map((seconds) => bytes / 1e6 / seconds),
-      target: { of: 'ratio', bound: 'at least', limit: 0.25 },
-    },
+      target: AGAINST_CHILD_PROCESS,
+    }),
   ];
 }
 
 async function measureShortLines(settings: RunSettings): Promise<readonly Result[]> {
-  const { rounds, isQuick, signal } = settings;
+  const { isQuick, signal } = settings;
   const bytes = (isQuick ? 8 : 32) * MEBIBYTE;
   const lines = bytes / 2;
   await using environment = await shellEnvironment('bash');
-  await using server = await startServer(environment.variables, signal);
-  const measured = await repeat(rounds, () =>
-    streamSeconds(server.port, `yes | head -c ${bytes}`, lines, signal),
-  );
+  await using servers = await startServers(settings, environment.variables);
+  const millionLinesPerSecond = async (launcher: Launcher): Promise<number> =>
+    lines / 1e6 / (await streamSeconds(servers.of(launcher).port, `yes | head -c ${bytes}`, lines, signal));
+  for (const launcher of settings.launchers) await millionLinesPerSecond(launcher); // not counted, as above
+
+  const measured = await repeatLaunchers(settings, millionLinesPerSecond);
+  const { name } = shortLineThroughput;
   return [
-    {
-      scenario: shortLineThroughput.name,
+    ...resultsOfLaunchers(measured, (rounds): readonly Result[] => [
+      {
+        scenario: name,
+        unit: 'M lines/s',
+        measured: rounds,
+        target: { of: 'measured', bound: 'at least', limit: 8 },
+      },
+    ]),
+    ...shimAgainstChildProcess(measured, {
+      scenario: `${name}: shim against child_process`,
       unit: 'M lines/s',
-      measured: measured.map((seconds) => lines / 1e6 / seconds),
-      target: { of: 'measured', bound: 'at least', limit: 8 },
-    },
+      target: AGAINST_CHILD_PROCESS,
+    }),
   ];
 }
 
