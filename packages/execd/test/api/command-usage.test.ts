@@ -25,12 +25,12 @@ shimTest('what a command used is known when it has ended, not before', async () 
 
 shimTest('CPU time is that of the command and of the children that it waited for', async () => {
   await using execd = await startExecd();
-  // The kernel kills whoever has used a second, so it was a second.
+  // The kernel kills whoever has used a second, which it counts by its ticks.
   const burn = { argv: ['sh', '-c', 'while :; do :; done'], limits: { cpuSeconds: 1 } };
   const own = await endingOf(execd, burn);
-  expect((own.user_cpu_ms ?? 0) + (own.system_cpu_ms ?? 0)).toBeGreaterThan(900);
+  expect((own.user_cpu_ms ?? 0) + (own.system_cpu_ms ?? 0)).toBeGreaterThan(500);
   const ofChild = await endingOf(execd, { ...burn, argv: ['sh', '-c', '(while :; do :; done); exit 0'] });
-  expect((ofChild.user_cpu_ms ?? 0) + (ofChild.system_cpu_ms ?? 0)).toBeGreaterThan(900);
+  expect((ofChild.user_cpu_ms ?? 0) + (ofChild.system_cpu_ms ?? 0)).toBeGreaterThan(500);
   expect(ofChild).toMatchObject({ exit_code: 0 });
   const idle = await endingOf(execd, { command: 'sleep 0.3' });
   expect((idle.user_cpu_ms ?? 900) + (idle.system_cpu_ms ?? 900)).toBeLessThan(250);
