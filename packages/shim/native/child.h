@@ -42,8 +42,8 @@ struct child {
     struct server *server;
     uint32_t id;
     pid_t pid;
-    /* Clock ticks after boot (proc(5), field 22). */
-    uint64_t start_time;
+    /* Nothing that came from the child is older, clock ticks after boot as in /proc/PID/stat. */
+    uint64_t earliest_start;
     uint64_t started_ns;
     enum child_state state;
     uint32_t kill_at_end;

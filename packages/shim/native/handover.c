@@ -10,6 +10,7 @@
 #include "child-output.h"
 #include "frame-writer.h"
 #include "handover.h"
+#include "process-table.h"
 #include "server.h"
 
 /* Root may be anybody's daemon, but nobody else than we ourselves and root. */
@@ -95,13 +96,20 @@ static void tell_hello(struct server *server)
     end_frame(out, begin);
 }
 
+/* 0 for a leader that has ended. */
+static uint64_t start_time_of(const struct child *child)
+{
+    struct process_entry entry;
+    return child->state == CHILD_RUNNING && read_process(child->pid, &entry) ? entry.start_time : 0;
+}
+
 static void tell_adopted(struct child *child, void *context)
 {
     struct byte_buffer *out = context;
     size_t begin = begin_frame(out, REPLY_ADOPTED);
     write_u32(out, child->id);
     write_u32(out, (uint32_t)child->pid);
-    write_u64(out, child->start_time);
+    write_u64(out, start_time_of(child));
     for (int stream = 0; stream < STREAM_COUNT; stream++) write_u64(out, child->log.dropped[stream]);
     write_u8(out, child->input.watch.fd >= 0);
     write_u32(out, (uint32_t)child->label_size);

@@ -9,18 +9,17 @@
 /* The pid of a leader that was reaped may belong to somebody else by now; its group and session then have no member. */
 static bool is_pid_reused(const struct process_table *table, const struct child *child)
 {
-    const struct process_entry *entry = find_process(table, child->pid);
-    return entry != NULL && entry->start_time != child->start_time;
+    return child->state != CHILD_RUNNING && find_process(table, child->pid) != NULL;
 }
 
 static bool is_in_group(const struct process_entry *entry, const struct child *child)
 {
-    return entry->group == child->pid && entry->start_time >= child->start_time;
+    return entry->group == child->pid && entry->start_time >= child->earliest_start;
 }
 
 static bool is_in_session(const struct process_entry *entry, const struct child *child)
 {
-    return entry->session == child->pid && entry->start_time >= child->start_time;
+    return entry->session == child->pid && entry->start_time >= child->earliest_start;
 }
 
 /* False also when it cannot be read: another user's process, which we could not signal either. */
@@ -59,7 +58,7 @@ static bool bears_tag(pid_t pid, uint64_t tag)
  */
 static bool is_tagged_orphan(const struct process_entry *entry, const struct child *child)
 {
-    return entry->parent == getpid() && entry->start_time >= child->start_time && bears_tag(entry->pid, child->tag);
+    return entry->parent == getpid() && entry->start_time >= child->earliest_start && bears_tag(entry->pid, child->tag);
 }
 
 static bool is_root_of_tree(const struct process_entry *entry, const struct child *child, bool pid_reused)

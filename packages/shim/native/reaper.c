@@ -54,8 +54,9 @@ static void on_ready(struct watch *watch, uint32_t events)
 {
     struct signalfd_siginfo signals[16];
     (void)events;
-    /* Signals of one kind are merged: one says nothing of how many have ended. */
-    while (read(watch->fd, signals, sizeof signals) > 0) continue;
+    /* Signals of one kind are merged: what is read here says nothing of how many have ended. */
+    ssize_t ignored = read(watch->fd, signals, sizeof signals);
+    (void)ignored;
     reap_all(watch->owner);
 }
 

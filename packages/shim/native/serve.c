@@ -43,6 +43,15 @@ uint64_t monotonic_ns(void)
     return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
 }
 
+uint64_t boot_ticks(void)
+{
+    /* USER_HZ, which is 100 on every architecture that we run on. */
+    const uint64_t nanoseconds_per_tick = 10 * NANOSECONDS_PER_MS;
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return ((uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec) / nanoseconds_per_tick;
+}
+
 void free_later(struct server *server, void *memory)
 {
     struct garbage *garbage = must_allocate(sizeof *garbage);
@@ -155,6 +164,8 @@ static void set_up(struct server *server, const struct serve_options *options)
     settle_descriptors();
     raise_open_files(server);
     server->loop = loop_open();
+    server->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (server->null_fd < 0) fatal("/dev/null");
     server->listener.fd = -1;
     server->idle_ns = (uint64_t)options->idle_seconds * 1000 * NANOSECONDS_PER_MS;
     start_reaping(server);

@@ -31,6 +31,8 @@ struct server {
     struct orphaned_pipe *orphaned_pipes;
     /* Freed at the end of the turn: later events of the same turn may still refer to them. */
     struct garbage *garbage;
+    /* What a child reads that has no stdin. */
+    int null_fd;
     struct rlimit open_files;
     struct rlimit pending_signals;
     uint32_t last_tag;
@@ -42,6 +44,9 @@ struct server {
 
 /* CLOCK_MONOTONIC in nanoseconds. */
 uint64_t monotonic_ns(void);
+
+/* Clock ticks after boot, as /proc/PID/stat counts the start of a process (proc(5), field 22). */
+uint64_t boot_ticks(void);
 
 /* Frees the memory at the end of the turn. */
 void free_later(struct server *server, void *memory);

@@ -8,7 +8,6 @@
 #include "child-output.h"
 #include "frame-writer.h"
 #include "memory.h"
-#include "process-table.h"
 #include "process-tree.h"
 #include "server.h"
 #include "spawn-request.h"
@@ -66,9 +65,6 @@ static bool open_pipes(struct child_pipes *pipes, const struct spawn_request *re
     *pipes = (struct child_pipes){{-1, -1}, {{-1, -1}, {-1, -1}}};
     if (request->flags & SPAWN_STDIN_PIPE) {
         if (!open_pipe(&pipes->input, request)) return false;
-    } else {
-        pipes->input.read_end = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        if (pipes->input.read_end < 0) return false;
     }
     if (!open_pipe(&pipes->output[STREAM_STDOUT], request)) return false;
     return (request->flags & SPAWN_MERGE_OUTPUT) || open_pipe(&pipes->output[STREAM_STDERR], request);
@@ -87,7 +83,7 @@ static struct spawn_result spawn_with_pipes(const struct server *server, const s
                                             const struct child_pipes *pipes, uint64_t tag)
 {
     struct spawn_surroundings surroundings = {
-        .stdin_fd = pipes->input.read_end,
+        .stdin_fd = pipes->input.read_end >= 0 ? pipes->input.read_end : server->null_fd,
         .stdout_fd = pipes->output[STREAM_STDOUT].write_end,
         .stderr_fd = pipes->output[STREAM_STDERR].write_end,
         .open_files = server->open_files,
@@ -115,7 +111,6 @@ static void tell_started(const struct child *child)
     size_t begin = begin_frame(out, REPLY_STARTED);
     write_u32(out, child->id);
     write_u32(out, (uint32_t)child->pid);
-    write_u64(out, child->start_time);
     end_frame(out, begin);
 }
 
@@ -126,15 +121,14 @@ static void *copy_bytes(const void *bytes, size_t size)
     return copy;
 }
 
-static struct child *new_child(struct server *server, const struct spawn_request *request, pid_t pid)
+static struct child *new_child(struct server *server, const struct spawn_request *request, pid_t pid,
+                               uint64_t earliest_start)
 {
     struct child *child = must_allocate(sizeof *child);
-    struct process_entry entry = {0};
-    read_process(pid, &entry);
     child->server = server;
     child->id = request->id;
     child->pid = pid;
-    child->start_time = entry.start_time;
+    child->earliest_start = earliest_start;
     child->started_ns = monotonic_ns();
     child->kill_at_end = request->flags & (SPAWN_KILL_GROUP_AT_END | SPAWN_KILL_TREE_AT_END);
     const char *cookie = requested_variable(request, EXECUTION_COOKIE);
@@ -151,6 +145,7 @@ void start_child(struct server *server, const struct spawn_request *request)
     struct child_pipes pipes;
     struct spawn_result result = {.pid = -1, .failed_step = STEP_PIPE};
     uint64_t tag = next_tag(server);
+    uint64_t before = boot_ticks();
     if (open_pipes(&pipes, request))
         result = spawn_with_pipes(server, request, &pipes, tag);
     else
@@ -160,7 +155,7 @@ void start_child(struct server *server, const struct spawn_request *request)
         tell_failed(server, request->id, &result);
         return;
     }
-    struct child *child = new_child(server, request, result.pid);
+    struct child *child = new_child(server, request, result.pid, before);
     child->tag = tag;
     open_input(child, pipes.input.write_end);
     /* A stream that cannot be watched has no output; epoll refuses only when the system has no memory. */

@@ -54,6 +54,8 @@ export interface SpawnRequest {
   readonly file: string;
   readonly argv: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** Variables that many processes share, below `environment`. Encoded once for the object, which must not change. */
+  readonly baseEnvironment?: Readonly<Record<string, string>> | undefined;
   /** Undefined for the shim's own. */
   readonly cwd?: string | undefined;
   /** chroot(2) before the working directory is entered. */
@@ -91,28 +93,70 @@ export function encodeOpen(token: Buffer): Buffer {
 /** Throws a RangeError when a string contains NUL: on the wire it would be two. */
 export function encodeSpawn(id: number, request: SpawnRequest): Buffer {
   const { groups = [], limits = [], label = NO_LABEL } = request;
-  const environment = Object.entries(request.environment).map(([name, value]) => `${name}=${value}`);
-  const strings = [request.file, request.root ?? '', request.cwd ?? '', ...request.argv, ...environment];
-  const text = `${strings.join('\0')}\0`;
-  refuseNul(text, strings.length);
+  const environment = encodeEnvironment(request);
+  const text = encodeStrings([request.file, request.root ?? '', request.cwd ?? '', ...request.argv]);
   const head = [
     id,
     ...spawnHead(request),
     groups.length,
     limits.length,
     request.argv.length,
-    environment.length,
+    environment.count,
     ...groups,
   ];
-  const size = head.length * 4 + limits.length * LIMIT_BYTES + Buffer.byteLength(text) + 4 + label.length;
-  const frame = allocate(REQUEST.spawn, size);
+  const textBytes = Buffer.byteLength(text) + environment.bytes;
+  const frame = allocate(
+    REQUEST.spawn,
+    head.length * 4 + limits.length * LIMIT_BYTES + textBytes + 4 + label.length,
+  );
   let at = FRAME_HEAD_BYTES;
   for (const number of head) at = frame.writeUInt32LE(number, at);
   for (const limit of limits) at = writeLimit(frame, limit, at);
   at += frame.write(text, at);
+  for (const part of environment.parts) at += part.copy(frame, at);
   at = frame.writeUInt32LE(label.length, at);
   label.copy(frame, at);
   return frame;
+}
+
+/** `NAME=value` strings as they stand in the frame. */
+interface EncodedEnvironment {
+  readonly parts: readonly Buffer[];
+  readonly count: number;
+  readonly bytes: number;
+}
+
+const encodedBases = new WeakMap<object, EncodedEnvironment>();
+
+function encodeEnvironment({ environment: own, baseEnvironment: base }: SpawnRequest): EncodedEnvironment {
+  if (!base) return encodeVariables(own);
+  for (const name in own) if (name in base) return encodeVariables({ ...base, ...own });
+  let shared = encodedBases.get(base);
+  if (!shared) {
+    shared = encodeVariables(base);
+    encodedBases.set(base, shared);
+  }
+  const rest = encodeVariables(own);
+  return {
+    parts: [...shared.parts, ...rest.parts],
+    count: shared.count + rest.count,
+    bytes: shared.bytes + rest.bytes,
+  };
+}
+
+function encodeVariables(variables: Readonly<Record<string, string>>): EncodedEnvironment {
+  const strings = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+  const bytes = Buffer.from(strings.length === 0 ? '' : encodeStrings(strings));
+  return { parts: [bytes], count: strings.length, bytes: bytes.length };
+}
+
+/** Each string with its NUL, which must be the only one. */
+function encodeStrings(strings: readonly string[]): string {
+  const text = `${strings.join('\0')}\0`;
+  let found = 0;
+  for (let at = text.indexOf('\0'); at >= 0; at = text.indexOf('\0', at + 1)) found += 1;
+  if (found !== strings.length) throw new RangeError('a string contains NUL');
+  return text;
 }
 
 export function encodeWrite(id: number, bytes: Buffer): Buffer {
@@ -180,13 +224,6 @@ function spawnFlags(request: SpawnRequest): number {
     if (set) flags |= SPAWN_FLAG[name as keyof typeof SPAWN_FLAG];
   }
   return flags;
-}
-
-/** Each of `count` strings ends with NUL, so there must be no other one. */
-function refuseNul(text: string, count: number): void {
-  let found = 0;
-  for (let at = text.indexOf('\0'); at >= 0; at = text.indexOf('\0', at + 1)) found += 1;
-  if (found !== count) throw new RangeError('a string contains NUL');
 }
 
 function encodeNumbers(type: number, numbers: readonly number[]): Buffer {

@@ -49,7 +49,7 @@ export type Reply =
       readonly stdinOpen: boolean;
       readonly label: Buffer;
     }
-  | { readonly type: 'started'; readonly id: number; readonly pid: number; readonly startTime: bigint }
+  | { readonly type: 'started'; readonly id: number; readonly pid: number }
   | {
       readonly type: 'failed';
       readonly id: number;
@@ -108,7 +108,6 @@ const DECODERS: Readonly<Record<number, (body: Buffer) => Reply>> = {
     type: 'started',
     id: body.readUInt32LE(0),
     pid: body.readUInt32LE(4),
-    startTime: body.readBigUInt64LE(8),
   }),
   67: (body) => ({
     type: 'failed',

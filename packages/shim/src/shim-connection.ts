@@ -30,6 +30,9 @@ export interface AdoptedChild {
 /** Gives the sink for the output of a child that an earlier daemon started; called before any of it comes. */
 export type Adoption = (label: Buffer, dropped: AdoptedChild['dropped']) => OutputSink;
 
+/** How long the shim may keep what is not needed any more. */
+const RELEASE_DELAY_MS = 20;
+
 /** The daemon's end of a connection to `shim serve`. Disposing it says farewell; the shim then ends with its last child. */
 export class ShimConnection implements ChildLink, AsyncDisposable {
   /** Settles when the connection is over, for whatever reason. */
@@ -46,6 +49,8 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
   #lastId = 0;
   #lastSignal = 0;
   #corked = false;
+  readonly #releases: Buffer[] = [];
+  #releaseTimer: NodeJS.Timeout | undefined;
   #lost: ShimLostError | undefined;
 
   private constructor(socket: Socket, adoption: Adoption) {
@@ -130,8 +135,11 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
     this.#send(encodeCredit(id, bytes));
   }
 
+  /** Nobody waits for it, so it goes out with the next frame, or a little later: a write for each would wake the shim. */
   release(id: number): void {
-    if (this.#children.delete(id)) this.#send(encodeRelease(id));
+    if (!this.#children.delete(id) || this.#lost) return;
+    this.#releases.push(encodeRelease(id));
+    this.#releaseTimer ??= setTimeout(() => this.#sendReleases(), RELEASE_DELAY_MS).unref();
   }
 
   /** Ends the connection without a farewell: the children go on and wait for the next daemon. */
@@ -141,6 +149,7 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#sendReleases();
     if (!this.#lost) this.#socket.end(encodeFarewell());
     await this.closed;
   }
@@ -151,8 +160,19 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
     return this.#lastId;
   }
 
-  /** Frames of one turn of the event loop go out in one write. */
+  #sendReleases(): void {
+    clearTimeout(this.#releaseTimer);
+    this.#releaseTimer = undefined;
+    if (this.#releases.length > 0) this.#write(Buffer.concat(this.#releases.splice(0)));
+  }
+
   #send(frame: Buffer): void {
+    if (this.#releases.length > 0) this.#sendReleases();
+    this.#write(frame);
+  }
+
+  /** Frames of one turn of the event loop go out in one write. */
+  #write(frame: Buffer): void {
     if (this.#lost) return;
     if (!this.#corked) {
       this.#corked = true;
@@ -215,6 +235,7 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
     if (this.#lost) return;
     const lost = new ShimLostError(reason);
     this.#lost = lost;
+    clearTimeout(this.#releaseTimer);
     this.#socket.destroy();
     this.#hello.reject(lost);
     for (const child of this.#children.values()) child.lose(lost);

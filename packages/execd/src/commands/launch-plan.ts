@@ -26,7 +26,8 @@ export function planLaunch(request: CommandRequest, base: Environment): LaunchPl
   const cwd =
     request.cwd === '' ? undefined : resolveWorkingDirectory(request.cwd, { ...base, ...request.envs });
   return {
-    environment: { ...base, ...(cwd === undefined ? {} : { PWD: resolve(cwd) }), ...request.envs },
+    baseEnvironment: base,
+    environment: cwd === undefined ? request.envs : { PWD: resolve(cwd), ...request.envs },
     cwd,
     ...identityOf(request),
     limits: request.limits,
@@ -75,7 +76,7 @@ export function launchSpec(
 function findProgram(name: string, plan: LaunchPlan): string {
   if (name.startsWith('/')) return name;
   if (name.includes('/')) return join(resolve(plan.cwd ?? '.'), name);
-  const file = findInPath(name, plan.environment['PATH']);
+  const file = findInPath(name, plan.environment['PATH'] ?? plan.baseEnvironment?.['PATH']);
   if (file !== undefined) return file;
   throw new LaunchError(`exec: ${JSON.stringify(name)}: executable file not found in $PATH`, 'ENOENT');
 }

@@ -89,7 +89,7 @@ function spawnChild(spec: LaunchSpec): ChildProcess {
   try {
     return spawn(file, argv.slice(1), {
       argv0: argv[0] ?? file,
-      env: spec.environment,
+      env: { ...spec.baseEnvironment, ...spec.environment },
       ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
       ...(spec.identity ?? {}),
       // A session of its own, and with it a process group whose id is the pid.

@@ -5,6 +5,9 @@ import { join } from 'node:path';
 const FILE_BYTES = 1024;
 const COUNTER = /^oom_kill (\d+)$/m;
 
+/** A count that is younger than this need not be read again, ms: a look costs as much as a tenth of a short command. */
+const RECENT_MS = 100;
+
 /**
  * How often the memory cgroup of this process killed a process for want of memory. The file is opened once: a look costs
  * one read.
@@ -12,6 +15,8 @@ const COUNTER = /^oom_kill (\d+)$/m;
 export class MemoryKills implements Disposable {
   readonly #buffer = Buffer.alloc(FILE_BYTES);
   #file: number | undefined;
+  #recent: number | undefined;
+  #readAt = -Infinity;
 
   constructor(path: string | undefined = counterFile()) {
     if (path === undefined) return;
@@ -20,6 +25,15 @@ export class MemoryKills implements Disposable {
     } catch {
       // Not mounted, or not ours to read: nobody can tell then.
     }
+  }
+
+  /** The count now or a moment ago: what a later count is compared with. */
+  recentCount(): number | undefined {
+    const now = performance.now();
+    if (now - this.#readAt < RECENT_MS) return this.#recent;
+    this.#readAt = now;
+    this.#recent = this.count();
+    return this.#recent;
   }
 
   /** Undefined when it cannot be read. */

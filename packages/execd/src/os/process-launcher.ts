@@ -21,6 +21,8 @@ export interface LaunchSpec {
   /** The argument vector with the program's own name first. */
   readonly argv: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** Variables that many processes share, below `environment`; an object that never changes. */
+  readonly baseEnvironment?: Readonly<Record<string, string>> | undefined;
   /** Undefined for the daemon's own. */
   readonly cwd: string | undefined;
   /** Undefined to run as the daemon does. */

@@ -54,7 +54,7 @@ export class ShimLauncher implements ProcessLauncher {
 
   async launch(spec: LaunchSpec, sink: OutputSink): Promise<LaunchedProcess> {
     const connection = this.#connection ?? (await this.#reconnect(spec));
-    const killsBefore = this.#options.memoryKills.count();
+    const killsBefore = this.#options.memoryKills.recentCount();
     const child = this.#spawn(connection, spec, sink);
     try {
       const pid = await child.started;
@@ -66,7 +66,7 @@ export class ShimLauncher implements ProcessLauncher {
 
   /** A process that an earlier daemon started. */
   adopt(child: ShimChild, pid: number, cookie: string): LaunchedProcess {
-    return this.#follow(child, pid, this.#options.memoryKills.count(), cookie);
+    return this.#follow(child, pid, this.#options.memoryKills.recentCount(), cookie);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -89,6 +89,7 @@ export class ShimLauncher implements ProcessLauncher {
       file: spec.file,
       argv: spec.argv,
       environment: spec.environment,
+      baseEnvironment: spec.baseEnvironment,
       cwd: spec.cwd ?? this.#workingDirectory,
       stdin: spec.stdin,
       mergeOutput: spec.mergeOutput,
