@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { expect } from 'vitest';
 import { finished, logsWhen, startBackground, statusOf, statusWhen } from '../support/commands.ts';
@@ -140,60 +141,64 @@ shimTest('a killed execd: the logs go on behind the cursor', async () => {
   await execd.stop();
 });
 
+shimTest('a killed execd: what it had read is there from the start, however much it is', async () => {
+  await using execd = await restartableExecd();
+  const last = 300_000;
+  const command = `seq 1 ${last}; read line; echo after`;
+  const id = await startBackground(execd, { command, stdin: true });
+  const output = numbersTo(last);
+  await statusWhen(execd, id, hasRead(output.length));
+  await execd.restart();
+  await execd.request('POST', `/command/${id}/stdin`, 'go\n');
+  expect(await finished(execd, id)).toMatchObject({ truncated: false, exit_code: 0 });
+  expect(await logsFrom(execd, id, 0)).toMatchObject({ text: `${output}after\n`, start: 0 });
+  for (const after of [1, 1000, 200_000, last]) {
+    const [next] = await readUntil(execd, id, () => true, after);
+    // The first event is init, so that each number has an id one above itself: before the kill and after it.
+    expect(next).toMatchObject({ id: after + 1, event: { text: String(after) } });
+  }
+  const frames = await replayAll(execd, id);
+  expect(frames.map((frame) => frame.id)).toEqual(frames.map((_, index) => index + 1));
+  expect(frames).toHaveLength(last + 3);
+  await execd.stop();
+});
+
 shimTest(
-  'a killed execd: of more than is kept the newest is exact, and the rest is known to be lost',
+  'a killed execd: what nobody read is kept as far as it goes, and the rest is known to be lost',
   async () => {
     await using execd = await restartableExecd();
+    const { temporary: cwd } = execd;
     const last = 300_000;
-    const command = `seq 1 ${last}; read line; echo after`;
-    const id = await startBackground(execd, { command, stdin: true });
-    const output = numbersTo(last);
-    expect(await statusWhen(execd, id, hasRead(output.length))).toMatchObject({ truncated: false });
-    await execd.restart();
+    const command = `echo first; until [ -e go ]; do sleep 0.02; done; seq 1 ${last}; touch done; read line; echo after`;
+    const id = await startBackground(execd, { command, cwd, stdin: true });
+    await logsWhen(execd, id, /first/);
+    await execd.crash();
+    await writeFile(`${cwd}/go`, '');
+    // A writer does not wait for a daemon to come.
+    await until(() => existsSync(`${cwd}/done`));
+    await execd.start();
     await execd.request('POST', `/command/${id}/stdin`, 'go\n');
     expect(await finished(execd, id)).toMatchObject({ truncated: true, exit_code: 0 });
-    const gone = await execd.request('GET', `/command/${id}/events?after=0`);
+    const gone = await execd.request('GET', `/command/${id}/events?after=2`);
     const { code, oldest_id: oldest } = (await gone.json()) as { code: string; oldest_id: number };
     expect([gone.status, code]).toEqual([410, 'EVENTS_GONE']);
     expect((await execd.request('GET', `/command/${id}/events?after=${oldest - 2}`)).status).toBe(410);
     const frames = await replayAll(execd, id, oldest - 1);
     expect(frames.map((frame) => frame.id)).toEqual(frames.map((_, index) => oldest + index));
     const lines = frames.slice(0, -1).map(({ event }) => ('text' in event ? event.text : event.type));
+    const output = `first\n${numbersTo(last)}after\n`;
     const kept = lines.map((text) => `${text}\n`).join('');
     // Whole lines only.
-    expect(`${output}after\n`.endsWith(`\n${kept}`), `from ${lines[0]} on`).toBe(true);
+    expect(output.endsWith(`\n${kept}`), `from ${lines[0]} on`).toBe(true);
     expect(kept.length).toBeGreaterThan(KEPT_BYTES - 64 * 1024);
     const logs = await logsFrom(execd, id, 0);
-    expect(logs.next).toBe(output.length + 'after\n'.length);
-    expect(`${output}after\n`.slice(logs.start)).toBe(logs.text);
+    expect(logs.next).toBe(output.length);
+    expect(output.slice(logs.start)).toBe(logs.text);
     expect(logs.text.length).toBeGreaterThan(KEPT_BYTES - 64 * 1024);
+    await Promise.all(['go', 'done'].map((name) => rm(`${cwd}/${name}`)));
     await execd.stop();
   },
 );
-
-shimTest('a killed execd: an id of before means what it meant, or is gone', async () => {
-  await using execd = await restartableExecd();
-  const last = 300_000;
-  const id = await startBackground(execd, { command: `seq 1 ${last}; read line`, stdin: true });
-  await statusWhen(execd, id, hasRead(numbersTo(last).length));
-  await execd.restart();
-  await statusWhen(execd, id, hasRead(numbersTo(last).length));
-  for (const after of [1000, 200_000, last]) {
-    const response = await execd.request('GET', `/command/${id}/events?after=${after}`);
-    if (response.status === 410) {
-      const { oldest_id: oldest } = (await response.json()) as { oldest_id: number };
-      expect(oldest).toBeGreaterThan(after);
-      continue;
-    }
-    expect(response.status).toBe(200);
-    await response.body?.cancel();
-    await using reader = await replay(execd, id, after);
-    const [next] = await reader.until(() => true);
-    // The first event is init.
-    expect(next).toMatchObject({ id: after + 1, event: { text: String(after) } });
-  }
-  await execd.stop();
-});
 
 shimTest('a killed execd: output does not wait for the next one', async () => {
   await using execd = await restartableExecd();
@@ -222,12 +227,13 @@ childProcessTest('without the native launcher output ends with execd', async () 
   await execd.stop();
 });
 
-/** The events up to this one, by a reader that then leaves. */
+/** The events from the one behind `after` to this one, by a reader that then leaves. */
 async function readUntil(
   execd: RestartableExecd,
   id: string,
   condition: (frame: Frame) => boolean,
+  after = 0,
 ): Promise<Frame[]> {
-  await using reader = await replay(execd, id);
+  await using reader = await replay(execd, id, after);
   return [...(await reader.until(condition))];
 }

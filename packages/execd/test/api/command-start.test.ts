@@ -6,18 +6,20 @@ import { startListening } from '../support/execd-process.ts';
 import { shimTest } from '../support/launcher.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { isRoot } from '../support/test-users.ts';
+import { until } from '../support/until.ts';
 
 const ONLY_ROOT = 'only root can run a command as somebody else';
 
 test('addendum A2.2: init comes when the process runs: its row has the pid', async () => {
   await using execd = await startExecd();
   for (let round = 0; round < 20; round += 1) {
-    // A shell that becomes no other program: in between a process shows no environment.
-    const stream = await openStream(execd, { command: 'read line', stdin: true });
+    const stream = await openStream(execd, { command: 'exec sleep 300' });
     const row = await rowOf(execd, stream.id);
     expect(row).toMatchObject({ state: 'running' });
-    const environment = readFileSync(`/proc/${row.pid}/environ`, 'latin1');
-    expect(environment.split('\0')).toContain(`OPENSANDBOX_EXEC_ID=${stream.id}`);
+    const cookie = `OPENSANDBOX_EXEC_ID=${stream.id}`;
+    const environment = () => readFileSync(`/proc/${row.pid}/environ`, 'latin1').split('\0');
+    // A process that is just becoming a program shows no environment for a moment.
+    await until(() => environment().includes(cookie));
     expect((await execd.request('DELETE', `/command?id=${stream.id}`)).status).toBe(200);
     await stream.rest();
   }
