@@ -7,6 +7,8 @@ export const TOKEN_BYTES = 32;
 export const WRITE_BYTES = 64 * 1024;
 export const UNANSWERED_WRITE_BYTES = 256 * 1024;
 
+/** The most that may follow a frame's length. */
+const FRAME_BYTES = 32 * 1024 * 1024;
 const FRAME_HEAD_BYTES = 5;
 
 const REQUEST = {
@@ -52,6 +54,7 @@ export interface ResourceLimit {
 export interface SpawnRequest {
   /** The file to execute; it is not looked up in PATH. */
   readonly file: string;
+  /** At least the name of the program. */
   readonly argv: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   /** Variables that many processes share, below `environment`. Encoded once for the object, which must not change. */
@@ -90,9 +93,13 @@ export function encodeOpen(token: Buffer): Buffer {
   return frame;
 }
 
-/** Throws a RangeError when a string contains NUL: on the wire it would be two. */
+/**
+ * Throws a RangeError for what would break the connection: a string that contains NUL and would be two on the wire, an
+ * argument vector without a name, strings that make the frame too long.
+ */
 export function encodeSpawn(id: number, request: SpawnRequest): Buffer {
   const { groups = [], limits = [], label = NO_LABEL } = request;
+  if (request.argv.length === 0) throw new RangeError('an argument vector has at least one string');
   const environment = encodeEnvironment(request);
   const text = encodeStrings([request.file, request.root ?? '', request.cwd ?? '', ...request.argv]);
   const head = [
@@ -234,6 +241,7 @@ function encodeNumbers(type: number, numbers: readonly number[]): Buffer {
 }
 
 function allocate(type: number, bodyBytes: number): Buffer {
+  if (bodyBytes + 1 > FRAME_BYTES) throw new RangeError(`a frame has at most ${FRAME_BYTES} bytes`);
   const frame = Buffer.allocUnsafe(FRAME_HEAD_BYTES + bodyBytes);
   frame.writeUInt32LE(bodyBytes + 1, 0);
   frame[4] = type;

@@ -85,8 +85,25 @@ export const OUTPUT_HEAD_BYTES = 5;
 export function decodeReply(type: number, body: Buffer): Reply {
   const decode = DECODERS[type];
   if (!decode) throw new RangeError(`unknown frame type ${type}`);
+  const wanted = type === ADOPTED_TYPE ? LABEL_AT + body.readUInt32LE(LABEL_AT - 4) : BODY_BYTES[type];
+  if (body.length !== wanted) throw new RangeError(`a frame of type ${type} with ${body.length} bytes`);
   return decode(body);
 }
+
+const ADOPTED_TYPE = 65;
+/** Where the label of an `adopted` begins, behind its length. */
+const LABEL_AT = 37;
+
+/** How long the bodies of one length are. */
+const BODY_BYTES: Readonly<Record<number, number>> = {
+  64: 12,
+  66: 8,
+  67: 13,
+  69: 44,
+  70: 12,
+  71: 16,
+  72: 13,
+};
 
 const DECODERS: Readonly<Record<number, (body: Buffer) => Reply>> = {
   64: (body) => ({
@@ -95,14 +112,14 @@ const DECODERS: Readonly<Record<number, (body: Buffer) => Reply>> = {
     pid: body.readUInt32LE(4),
     adopted: body.readUInt32LE(8),
   }),
-  65: (body) => ({
+  [ADOPTED_TYPE]: (body) => ({
     type: 'adopted',
     id: body.readUInt32LE(0),
     pid: body.readUInt32LE(4),
     startTime: body.readBigUInt64LE(8),
     dropped: { stdout: readUInt64(body, 16), stderr: readUInt64(body, 24) },
     stdinOpen: body.readUInt8(32) === 1,
-    label: Buffer.from(body.subarray(37, 37 + body.readUInt32LE(33))),
+    label: Buffer.from(body.subarray(LABEL_AT)),
   }),
   66: (body) => ({
     type: 'started',

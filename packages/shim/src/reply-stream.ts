@@ -10,6 +10,7 @@ export interface ReplySink {
 
 /** Everything before a frame's body: u32 length, u8 type. */
 const HEAD_BYTES = 5;
+const STREAMS: readonly OutputStream[] = ['stdout', 'stderr'];
 /** No frame but output comes near this. */
 const MAX_REPLY_BYTES = 32 * 1024 * 1024;
 
@@ -41,9 +42,7 @@ export class ReplyStream {
       const body = at + HEAD_BYTES;
       if (type === OUTPUT_TYPE) {
         if (bytes.length - body < OUTPUT_HEAD_BYTES) break;
-        this.#outputId = bytes.readUInt32LE(body);
-        this.#outputStream = bytes[body + 4] === 0 ? 'stdout' : 'stderr';
-        this.#outputLeft = length - 1 - OUTPUT_HEAD_BYTES;
+        this.#beginOutput(length, bytes.subarray(body));
         at = this.#passOutput(bytes, body + OUTPUT_HEAD_BYTES);
         continue;
       }
@@ -53,6 +52,14 @@ export class ReplyStream {
       at = end;
     }
     this.#held = at < bytes.length ? bytes.subarray(at) : undefined;
+  }
+
+  #beginOutput(length: number, body: Buffer): void {
+    const stream = STREAMS[body.readUInt8(4)];
+    if (length < 1 + OUTPUT_HEAD_BYTES || !stream) throw new RangeError('output of no stream');
+    this.#outputId = body.readUInt32LE(0);
+    this.#outputStream = stream;
+    this.#outputLeft = length - 1 - OUTPUT_HEAD_BYTES;
   }
 
   /** Passes on what of the current output frame is there; returns where it ends. */

@@ -1,4 +1,4 @@
-import { UNANSWERED_WRITE_BYTES, WRITE_BYTES } from './frames.ts';
+import { ChildStdin, StdinClosedError } from './child-stdin.ts';
 import type { SignalScope } from './frames.ts';
 import type { ChildExit, OutputStream, Reply, SpawnStep } from './replies.ts';
 
@@ -24,11 +24,6 @@ export class SpawnFailedError extends Error {
     this.errno = errno;
     this.detail = detail;
   }
-}
-
-/** stdin takes no more: the child closed it or ended, or it was closed on request. */
-export class StdinClosedError extends Error {
-  override readonly name = 'StdinClosedError';
 }
 
 /** Whom a signal reached. Of SIGKILL to a tree, `left` says how many were still alive when the shim gave up. */
@@ -64,16 +59,18 @@ export class ShimChild {
   readonly #sink: OutputSink;
   readonly #started = Promise.withResolvers<number>();
   readonly #exited = Promise.withResolvers<ChildExit>();
+  readonly #stdin: ChildStdin;
   #owedCredit = 0;
   #lost: ShimLostError | undefined;
-  #stdinClosed = false;
-  #unansweredBytes = 0;
-  #stdinWaiting: PromiseWithResolvers<void>[] = [];
 
   constructor(id: number, link: ChildLink, sink: OutputSink) {
     this.id = id;
     this.#link = link;
     this.#sink = sink;
+    this.#stdin = new ChildStdin({
+      write: (bytes) => link.write(id, bytes),
+      close: () => link.closeStdin(id),
+    });
     this.started = this.#started.promise;
     this.exited = this.#exited.promise;
     // Whoever needs them looks at them.
@@ -86,26 +83,22 @@ export class ShimChild {
     return this.#link.signal(this.id, signal, scope);
   }
 
-  /** Resolves when the child's pipe has taken the bytes. Rejects with a StdinClosedError or a ShimLostError. */
-  async write(bytes: Buffer): Promise<void> {
-    for (let at = 0; at < bytes.length; at += WRITE_BYTES) {
-      const piece = bytes.subarray(at, at + WRITE_BYTES);
-      while (this.#unansweredBytes + piece.length > UNANSWERED_WRITE_BYTES) await this.#stdinAnswer();
-      this.#refuseWhenClosed();
-      this.#unansweredBytes += piece.length;
-      this.#link.write(this.id, piece);
-    }
-    while (this.#unansweredBytes > 0) await this.#stdinAnswer();
-    this.#refuseWhenClosed();
+  /**
+   * Resolves when the child's pipe has taken the bytes, which keep the order of the calls. Rejects with a StdinClosedError
+   * or a ShimLostError.
+   */
+  write(bytes: Buffer): Promise<void> {
+    return this.#stdin.write(bytes);
   }
 
   /** The child reads end of file behind what was written before. */
   closeStdin(): void {
-    if (!this.#lost) this.#link.closeStdin(this.id);
+    this.#stdin.close();
   }
 
   /** The shim may forget the child; the output of one that still runs is dropped. */
   release(): void {
+    this.#stdin.end(new StdinClosedError('the child was released'));
     if (!this.#lost) this.#link.release(this.id);
   }
 
@@ -117,24 +110,21 @@ export class ShimChild {
         break;
       case 'failed':
         this.#started.reject(new SpawnFailedError(reply.step, reply.errno, reply.detail));
+        this.#stdin.end(new StdinClosedError('the child was not started'));
         break;
       case 'exited':
         this.#exited.resolve(reply.exit);
         break;
       case 'stdin':
-        this.#unansweredBytes -= reply.delivered;
-        if (reply.closed) {
-          this.#stdinClosed = true;
-          this.#unansweredBytes = 0;
-        }
-        this.#answerStdin();
+        this.#stdin.taken(reply.delivered);
+        if (reply.closed) this.#stdin.end(new StdinClosedError('stdin is closed'));
         break;
     }
   }
 
   /** For the connection: it was handed over by an earlier daemon. */
   adopt(pid: number, stdinOpen: boolean): void {
-    this.#stdinClosed = !stdinOpen;
+    if (!stdinOpen) this.#stdin.end(new StdinClosedError('stdin is closed'));
     this.#started.resolve(pid);
   }
 
@@ -150,7 +140,7 @@ export class ShimChild {
     this.#lost = error;
     this.#started.reject(error);
     this.#exited.reject(error);
-    this.#answerStdin();
+    this.#stdin.end(error);
   }
 
   #giveCredit(bytes: number): void {
@@ -158,21 +148,5 @@ export class ShimChild {
     if (this.#owedCredit < CREDIT_BYTES || this.#lost) return;
     this.#link.credit(this.id, this.#owedCredit);
     this.#owedCredit = 0;
-  }
-
-  #refuseWhenClosed(): void {
-    if (this.#lost) throw this.#lost;
-    if (this.#stdinClosed) throw new StdinClosedError('stdin is closed');
-  }
-
-  #stdinAnswer(): Promise<void> {
-    const waiting = Promise.withResolvers<void>();
-    this.#stdinWaiting.push(waiting);
-    this.#refuseWhenClosed();
-    return waiting.promise;
-  }
-
-  #answerStdin(): void {
-    for (const waiting of this.#stdinWaiting.splice(0)) waiting.resolve();
   }
 }

@@ -33,6 +33,12 @@ export type Adoption = (label: Buffer, dropped: AdoptedChild['dropped']) => Outp
 /** How long the shim may keep what is not needed any more. */
 const RELEASE_DELAY_MS = 20;
 
+/** A signal that the shim has not answered yet, and the child that it is for. */
+interface PendingSignal {
+  readonly id: number;
+  readonly answer: PromiseWithResolvers<SignalResult>;
+}
+
 /** The daemon's end of a connection to `shim serve`. Disposing it says farewell; the shim then ends with its last child. */
 export class ShimConnection implements ChildLink, AsyncDisposable {
   /** Settles when the connection is over, for whatever reason. */
@@ -43,12 +49,13 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
   readonly #closed = Promise.withResolvers<void>();
   readonly #children = new Map<number, ShimChild>();
   readonly #adopted: AdoptedChild[] = [];
-  readonly #signals = new Map<number, PromiseWithResolvers<SignalResult>>();
+  readonly #signals = new Map<number, PendingSignal>();
   #adoptedExpected = 0;
   #shimPid = 0;
   #lastId = 0;
   #lastSignal = 0;
   #corked = false;
+  #saidFarewell = false;
   readonly #releases: Buffer[] = [];
   #releaseTimer: NodeJS.Timeout | undefined;
   #lost: ShimLostError | undefined;
@@ -126,7 +133,7 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
     if (!this.#children.has(id)) return Promise.resolve({ reached: 0, left: 0 });
     this.#lastSignal = (this.#lastSignal + 1) >>> 0;
     const answer = Promise.withResolvers<SignalResult>();
-    this.#signals.set(this.#lastSignal, answer);
+    this.#signals.set(this.#lastSignal, { id, answer });
     this.#send(encodeSignal(id, this.#lastSignal, signal, scope));
     return answer.promise;
   }
@@ -149,9 +156,16 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#sendReleases();
-    if (!this.#lost) this.#socket.end(encodeFarewell());
+    if (!this.#lost) this.#sayFarewell();
     await this.closed;
+  }
+
+  /** It is the last word: output that still comes is not credited any more. */
+  #sayFarewell(): void {
+    if (this.#saidFarewell) return;
+    this.#sendReleases();
+    this.#saidFarewell = true;
+    this.#socket.end(encodeFarewell());
   }
 
   #nextId(): number {
@@ -173,7 +187,7 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
 
   /** Frames of one turn of the event loop go out in one write. */
   #write(frame: Buffer): void {
-    if (this.#lost) return;
+    if (this.#lost || this.#saidFarewell) return;
     if (!this.#corked) {
       this.#corked = true;
       this.#socket.cork();
@@ -206,6 +220,7 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
       case 'failed':
         this.#children.get(reply.id)?.reply(reply);
         this.#children.delete(reply.id);
+        this.#forgetSignals(reply.id);
         break;
       case 'started':
       case 'exited':
@@ -219,6 +234,8 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
     const child = new ShimChild(id, this, this.#adoption(label, dropped));
     child.adopt(pid, stdinOpen);
     this.#children.set(id, child);
+    // Its last words may cross its release: a new child must not get them by having its id.
+    this.#lastId = Math.max(this.#lastId, id);
     this.#adopted.push({ child, pid, startTime, dropped, label });
   }
 
@@ -227,8 +244,15 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
   }
 
   #answerSignal(request: number, result: SignalResult): void {
-    this.#signals.get(request)?.resolve(result);
+    this.#signals.get(request)?.answer.resolve(result);
     this.#signals.delete(request);
+  }
+
+  /** The shim does not answer what names a child that was never there. */
+  #forgetSignals(child: number): void {
+    for (const [request, { id }] of this.#signals) {
+      if (id === child) this.#answerSignal(request, { reached: 0, left: 0 });
+    }
   }
 
   #lose(reason: string): void {
@@ -240,7 +264,7 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
     this.#hello.reject(lost);
     for (const child of this.#children.values()) child.lose(lost);
     this.#children.clear();
-    for (const answer of this.#signals.values()) answer.reject(lost);
+    for (const { answer } of this.#signals.values()) answer.reject(lost);
     this.#signals.clear();
     this.#closed.resolve();
   }

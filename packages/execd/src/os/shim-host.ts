@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import type { Logger } from '@pod-agent/daemon-kit/log';
@@ -92,6 +92,8 @@ export class ShimHost {
         throw new Error(`too long for a socket: ${socket}`);
       const record = JSON.stringify({ token: token.toString('hex'), owner });
       await writeFile(join(path, RECORD), record, { mode: 0o600 });
+      // Of a shim that was killed.
+      await rm(socket, { force: true });
       return socket;
     } catch (error) {
       log.warn('commands will not survive a crash of execd', { reason: String(error) });
