@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { buildShim, buildTestProgram } from './support/native-program.ts';
+import { compiledShim } from './support/compiled-shim.ts';
+import { buildTestProgram } from './support/native-program.ts';
+import { callOf, isAsleep, pictureOf } from './support/process-picture.ts';
+import { until } from './support/until.ts';
 import { SIDECAR_SHIM, expectInjected, injectInPod } from './support/injector.ts';
 import { startPod, whyNoPod } from './support/pod.ts';
 import type { Pod } from './support/pod.ts';
-import { callOf, pictureOf } from './support/process-picture.ts';
-import { eventually } from './support/eventually.ts';
 import { pidOnMachine } from './support/pod.ts';
 
 const reason = await whyNoPod();
@@ -44,7 +45,7 @@ for (const method of ['fork', 'clone_vm'] as const) {
     await using pod = await podOfCalls(UNDISTURBED);
     for (const [name, pid] of await processesOf(pod, UNDISTURBED)) {
       const machinePid = pidOnMachine(pod, pid);
-      await eventually(() => pictureOf(machinePid).isAsleep, `${name} waits`);
+      await until(() => isAsleep(machinePid));
       const before = pictureOf(machinePid);
       const { donorPid } = expectInjected(
         await injectInPod(pod, {
@@ -56,7 +57,7 @@ for (const method of ['fork', 'clone_vm'] as const) {
         }),
       );
       expect(donorPid).toBe(pid);
-      await eventually(() => pictureOf(machinePid).isAsleep, `${name} waits again`);
+      await until(() => isAsleep(machinePid));
       expect(pictureOf(machinePid), name).toEqual(before);
       expect(callOf(machinePid), name).toBeGreaterThanOrEqual(0);
     }
@@ -68,11 +69,11 @@ test('E3: four calls that wait with a limit on time return EINTR, as at any stop
   skip(reason !== undefined, reason);
   await using pod = await podOfCalls(ENDED);
   for (const [name, pid] of await processesOf(pod, ENDED)) {
-    await eventually(() => pictureOf(pidOnMachine(pod, pid)).isAsleep, `${name} waits`);
+    await until(() => isAsleep(pidOnMachine(pod, pid)));
     expectInjected(
       await injectInPod(pod, { target: pid, donor: 'self', program: '/token-reader', args: ['hold'] }),
     );
-    await eventually(() => outputOf(pod, name) === 'returned -1 errno 4\n', `${name} returns`);
+    await until(() => outputOf(pod, name) === 'returned -1 errno 4\n');
   }
 });
 
@@ -88,19 +89,21 @@ function podOfCalls(names: readonly string[]): Promise<Pod> {
       args: ['/bin/sh', '-c', script],
       binds: { '/blocked-call': buildTestProgram('blocked-call') },
     },
-    sidecar: { binds: { [SIDECAR_SHIM]: buildShim(), '/token-reader': buildTestProgram('token-reader') } },
+    sidecar: {
+      binds: { [SIDECAR_SHIM]: compiledShim('release'), '/token-reader': buildTestProgram('token-reader') },
+    },
   });
 }
 
 /** The processes that make the calls, by the names of the calls. */
 async function processesOf(pod: Pod, names: readonly string[]): Promise<Map<string, number>> {
   const processes = new Map<string, number>();
-  await eventually(async () => {
+  await until(async () => {
     const { stdout } = await pod.main.run(['/bin/busybox', 'ps', '-o', 'pid,args']);
     // A call that starts a child has the older process.
     for (const [, pid, name = ''] of [...stdout.matchAll(/^\s*(\d+) \/blocked-call (\S+)$/gm)].reverse())
       processes.set(name, Number(pid));
     return names.every((name) => processes.has(name));
-  }, 'all calls are made');
+  });
   return processes;
 }

@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
-import { eventually } from './support/eventually.ts';
+import { compiledShim } from './support/compiled-shim.ts';
+import { buildTestProgram } from './support/native-program.ts';
+import { isAsleep, pictureOf } from './support/process-picture.ts';
+import { until } from './support/until.ts';
 import { SIDECAR_SHIM, expectInjected, injectInPod } from './support/injector.ts';
 import type { Injected } from './support/injector.ts';
-import { buildShim, buildTestProgram } from './support/native-program.ts';
 import { pidOnMachine, startPod, whyNoPod } from './support/pod.ts';
 import type { Pod } from './support/pod.ts';
-import { pictureOf } from './support/process-picture.ts';
 
 const reason = await whyNoPod();
 
@@ -31,7 +32,7 @@ test('E3: the container lends the process that suits best, not its first one', a
 test('E3: a process that would notice, or is busy and large, is taken when there is no better one', async () => {
   await using pod = await startPodOf(['/blocked-call epoll-limited &', 'exec /allocator 30 1']);
   const donor = await podPid(pod, '/blocked-call epoll-limited');
-  await eventually(() => pictureOf(pidOnMachine(pod, donor)).isAsleep, 'it waits');
+  await until(() => isAsleep(pidOnMachine(pod, donor)));
   expect(await injectReader(pod)).toMatchObject({ donorPid: donor, method: 'fork' });
   await using busy = await startPodOf(['exec /allocator 30 1']);
   expect(await injectReader(busy)).toMatchObject({ donorPid: busy.main.pid, method: 'clone_vm' });
@@ -77,7 +78,9 @@ async function startPodOf(lines: readonly string[]): Promise<Pod> {
         '/blocked-call': buildTestProgram('blocked-call'),
       },
     },
-    sidecar: { binds: { [SIDECAR_SHIM]: buildShim(), '/token-reader': buildTestProgram('token-reader') } },
+    sidecar: {
+      binds: { [SIDECAR_SHIM]: compiledShim('release'), '/token-reader': buildTestProgram('token-reader') },
+    },
   });
   await podPid(pod, (lines.at(-1) ?? '').replace('exec ', ''));
   return pod;
@@ -86,12 +89,12 @@ async function startPodOf(lines: readonly string[]): Promise<Pod> {
 /** The pid of the process with this command line, as soon as there is one. */
 async function podPid(pod: Pod, commandLine: string): Promise<number> {
   let found: number | undefined;
-  await eventually(async () => {
+  await until(async () => {
     const { stdout } = await pod.sidecar.run(['/bin/busybox', 'ps', '-o', 'pid,args']);
     const line = stdout.split('\n').find((candidate) => candidate.endsWith(` ${commandLine}`));
     found = line === undefined ? undefined : Number.parseInt(line, 10);
     return found !== undefined;
-  }, `${commandLine} runs`);
+  });
   return found ?? 0;
 }
 

@@ -2,13 +2,14 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { compiledShim } from './support/compiled-shim.ts';
+import { buildTestProgram } from './support/native-program.ts';
+import { pictureOf } from './support/process-picture.ts';
+import { until } from './support/until.ts';
 import { runCommand } from './support/command.ts';
 import type { CommandResult } from './support/command.ts';
-import { eventually } from './support/eventually.ts';
 import { injectArguments } from './support/injector.ts';
 import type { InjectRequest } from './support/injector.ts';
-import { buildShim, buildTestProgram } from './support/native-program.ts';
-import { pictureOf } from './support/process-picture.ts';
 import type { ProcessPicture } from './support/process-picture.ts';
 import { startTarget, untilAsleep } from './support/target-process.ts';
 import type { TargetProcess } from './support/target-process.ts';
@@ -36,7 +37,7 @@ for (const method of ['fork', 'clone_vm'] as const) {
       const isBetween = at > firstChange && at <= lastChange;
       if (isBetween) expect(await victim.target.ended, calls[at]?.line).toBe('SIGKILL');
       else await expectUntouched(victim, calls[at]?.line);
-      await eventually(() => victim.target.descendants().length === 0, `nothing is left: ${calls[at]?.line}`);
+      await until(() => victim.target.descendants().length === 0);
     }
   }, 120_000);
 
@@ -54,7 +55,7 @@ for (const method of ['fork', 'clone_vm'] as const) {
         expect.stringMatching(/^\{"step":"\w+","errno":\d+,/),
       ]);
       await expectUntouched(victim, calls[at]?.line);
-      await eventually(() => victim.target.descendants().length === 0, `nothing is left: ${calls[at]?.line}`);
+      await until(() => victim.target.descendants().length === 0);
     }
   }, 120_000);
 }
@@ -101,7 +102,7 @@ function traceInjection(
   options: readonly string[],
 ): Promise<CommandResult> {
   const args = injectArguments({ target, donor: 'self', method, program: READER, args: ['hold'] });
-  return runCommand(['strace', '-e', 'trace=ptrace', ...options, buildShim(), ...args]);
+  return runCommand(['strace', '-e', 'trace=ptrace', ...options, compiledShim('release'), ...args]);
 }
 
 /** The ptrace calls of an injection that works, in order. */

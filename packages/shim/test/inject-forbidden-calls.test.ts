@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
-import { eventually } from './support/eventually.ts';
+import { compiledShim } from './support/compiled-shim.ts';
+import { buildTestProgram } from './support/native-program.ts';
+import { isAsleep, pictureOf } from './support/process-picture.ts';
+import { until } from './support/until.ts';
 import { SIDECAR_SHIM, expectInjected, injectInPod } from './support/injector.ts';
-import { buildShim, buildTestProgram } from './support/native-program.ts';
 import { startPod, whyNoPod } from './support/pod.ts';
 import type { Pod } from './support/pod.ts';
-import { pictureOf } from './support/process-picture.ts';
 import type { ForbiddenCalls } from './support/seccomp-profile.ts';
 
 const reason = await whyNoPod();
@@ -20,11 +21,11 @@ for (const method of METHODS) {
       test(`E3: ${name} among the ${how} of the container: by ${method} the target stays as it was`, async () => {
         await using pod = await podWithout(forbidden);
         const { machinePid } = pod.main;
-        await eventually(() => pictureOf(machinePid).isAsleep, 'the target waits');
+        await until(() => isAsleep(machinePid));
         const before = pictureOf(machinePid);
         const result = await inject(pod, method);
         expect(result).toMatchObject({ step: name, errno: EPERM });
-        await eventually(() => pictureOf(machinePid).isAsleep, 'the target waits again');
+        await until(() => isAsleep(machinePid));
         expect(pictureOf(machinePid)).toEqual(before);
         const { stdout } = await pod.sidecar.run(['/bin/busybox', 'ps', '-o', 'args']);
         expect(stdout).not.toMatch(/shim|token-reader/);
@@ -42,10 +43,10 @@ for (const method of METHODS) {
   test(`E3: where wait4 is trapped, the target lives on with a zombie by ${method}`, async () => {
     await using pod = await podWithout({ trappedCalls: ['wait4'] });
     const { machinePid } = pod.main;
-    await eventually(() => pictureOf(machinePid).isAsleep, 'the target waits');
+    await until(() => isAsleep(machinePid));
     const before = { ...pictureOf(machinePid), children: [] };
     expect(await inject(pod, method)).toMatchObject({ step: 'wait4', errno: EPERM });
-    await eventually(() => pictureOf(machinePid).isAsleep, 'the target waits again');
+    await until(() => isAsleep(machinePid));
     expect({ ...pictureOf(machinePid), children: [] }).toEqual(before);
   });
 }
@@ -68,6 +69,8 @@ function podWithout(forbidden: ForbiddenCalls): Promise<Pod> {
       binds: { '/blocked-call': buildTestProgram('blocked-call') },
       ...forbidden,
     },
-    sidecar: { binds: { [SIDECAR_SHIM]: buildShim(), '/token-reader': buildTestProgram('token-reader') } },
+    sidecar: {
+      binds: { [SIDECAR_SHIM]: compiledShim('release'), '/token-reader': buildTestProgram('token-reader') },
+    },
   });
 }

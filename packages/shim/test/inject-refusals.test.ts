@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest';
+import { compiledShim } from './support/compiled-shim.ts';
+import { buildTestProgram } from './support/native-program.ts';
+import { isAsleep, pictureOf } from './support/process-picture.ts';
+import { childrenOf, statOf } from './support/processes.ts';
+import { until } from './support/until.ts';
 import { runCommand } from './support/command.ts';
-import { eventually } from './support/eventually.ts';
 import { foreignProgram } from './support/foreign-program.ts';
 import { SIDECAR_SHIM, injectHere, injectInPod } from './support/injector.ts';
-import { buildShim, buildTestProgram } from './support/native-program.ts';
 import { startPod, whyNoPod } from './support/pod.ts';
-import { childrenOf, pictureOf, stateOf } from './support/process-picture.ts';
 import { startTarget, untilAsleep } from './support/target-process.ts';
 
 const READER = { program: buildTestProgram('token-reader'), args: ['hold'] };
@@ -20,7 +22,7 @@ test('E3: a process that is stopped is refused and stays stopped', async () => {
   await using target = startTarget([BLOCKED, 'read']);
   await untilAsleep(target);
   process.kill(target.pid, 'SIGSTOP');
-  await eventually(() => stateOf(target.pid) === 'T', 'it stops');
+  await until(() => statOf(target.pid)?.state === 'T');
   const before = pictureOf(target.pid);
   expect(await injectHere({ target: target.pid, ...READER })).toMatchObject({
     step: 'target',
@@ -28,7 +30,7 @@ test('E3: a process that is stopped is refused and stays stopped', async () => {
     message: 'the process is stopped',
   });
   expect(pictureOf(target.pid)).toEqual(before);
-  expect(stateOf(target.pid)).toBe('T');
+  expect(statOf(target.pid)?.state).toBe('T');
 });
 
 test('E3: a process that is being traced is refused and stays with its tracer', async ({ skip }) => {
@@ -37,7 +39,7 @@ test('E3: a process that is being traced is refused and stays with its tracer', 
   await using target = startTarget([BLOCKED, 'read']);
   const traced = target.pid;
   await using tracer = startTarget(['strace', '-o', '/dev/null', '-e', 'trace=none', '-p', String(traced)]);
-  await eventually(() => pictureOf(traced).tracer === tracer.pid && stateOf(traced) === 'S', 'it is traced');
+  await until(() => pictureOf(traced).tracer === tracer.pid && isAsleep(traced));
   expect(await injectHere({ target: traced, ...READER })).toMatchObject({
     step: 'target',
     errno: ERROR.EBUSY,
@@ -48,7 +50,7 @@ test('E3: a process that is being traced is refused and stays with its tracer', 
 
 test('E3: a zombie is refused', async () => {
   await using target = startTarget(['/bin/sh', '-c', 'sleep 0 & exec sleep 1000']);
-  await eventually(() => stateOf(childrenOf(target.pid)[0] ?? 0) === 'Z', 'its child ends');
+  await until(() => statOf(childrenOf(target.pid)[0] ?? 0)?.state === 'Z');
   expect(await injectHere({ target: childrenOf(target.pid)[0] ?? 0, ...READER })).toMatchObject({
     step: 'target',
     errno: ERROR.ESRCH,
@@ -80,7 +82,7 @@ test('E3: what is no process that could be attached to is refused', async () => 
     step: 'target',
     errno: ERROR.EINVAL,
   });
-  const script = `exec ${buildShim()} inject $$ --donor self --program ${READER.program} -- hold`;
+  const script = `exec ${compiledShim('release')} inject $$ --donor self --program ${READER.program} -- hold`;
   const { stdout } = await runCommand(['/bin/sh', '-c', script]);
   expect(JSON.parse(stdout)).toMatchObject({ step: 'target', errno: ERROR.EINVAL });
 });
@@ -89,7 +91,7 @@ test('E3: the process of the pod itself is refused', async ({ skip }) => {
   const reason = await whyNoPod();
   skip(reason !== undefined, reason);
   await using pod = await startPod({
-    sidecar: { binds: { [SIDECAR_SHIM]: buildShim(), '/token-reader': READER.program } },
+    sidecar: { binds: { [SIDECAR_SHIM]: compiledShim('release'), '/token-reader': READER.program } },
   });
   const before = pictureOf(pod.pausePid);
   expect(await injectInPod(pod, { target: 1, program: '/token-reader', args: ['hold'] })).toMatchObject({
@@ -107,7 +109,10 @@ test('E1: without CAP_SYS_PTRACE another user is out of reach, with it nothing e
   for (const addCapabilities of [[], ['CAP_SYS_PTRACE']]) {
     await using pod = await startPod({
       main: { uid: 1000 },
-      sidecar: { addCapabilities, binds: { [SIDECAR_SHIM]: buildShim(), '/token-reader': READER.program } },
+      sidecar: {
+        addCapabilities,
+        binds: { [SIDECAR_SHIM]: compiledShim('release'), '/token-reader': READER.program },
+      },
     });
     const result = await injectInPod(pod, { target: pod.main.pid, program: '/token-reader', args: ['hold'] });
     const expected =
@@ -148,10 +153,18 @@ test('a command line that makes no sense ends with status 2 and the usage', asyn
     [pid, '--unknown'],
   ];
   for (const args of wrong) {
-    const { exit, stdout, stderr } = await runCommand([buildShim(), 'inject', ...args]);
+    const { exit, stdout, stderr } = await runCommand([compiledShim('release'), 'inject', ...args]);
     expect([exit, stdout], args.join(' ')).toEqual([2, '']);
     expect(stderr, args.join(' ')).toContain('usage: shim inject PID');
   }
-  const resident = await runCommand([buildShim(), 'resident', 'serve', '--listen', '@a', '--token-fd', '0']);
+  const resident = await runCommand([
+    compiledShim('release'),
+    'resident',
+    'serve',
+    '--listen',
+    '@a',
+    '--token-fd',
+    '0',
+  ]);
   expect(resident).toMatchObject({ exit: 2, stdout: '' });
 });

@@ -1,19 +1,18 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { compiledShim } from './support/compiled-shim.ts';
+import { buildTestProgram } from './support/native-program.ts';
+import { isAsleep, pictureOf } from './support/process-picture.ts';
+import { childrenOf, statusNumber } from './support/processes.ts';
+import { until } from './support/until.ts';
 import { runCommand } from './support/command.ts';
-import { eventually } from './support/eventually.ts';
 import { SIDECAR_SHIM, expectInjected, injectHere, injectInPod } from './support/injector.ts';
-import { buildShim, buildShimFor, buildTestProgram } from './support/native-program.ts';
 import { startPod, whyNoPod } from './support/pod.ts';
-import { childrenOf, pictureOf, stateOf } from './support/process-picture.ts';
 import { startTarget, untilAsleep } from './support/target-process.ts';
 
 const METHODS = ['fork', 'clone_vm'] as const;
 const ETIMEDOUT = 110;
-/** The number of the processor in an ELF header. */
-const EM_AARCH64 = 183;
 /** The program says that it cannot do here what it is for. */
 const EXIT_UNSUPPORTED = 77;
 const READER = buildTestProgram('token-reader');
@@ -26,7 +25,7 @@ for (const method of METHODS) {
     await using target = startTarget([counter, 'receive']);
     await untilAsleep(target);
     await using sender = startTarget([counter, 'send', String(target.pid)]);
-    await eventually(() => hasReceived(target.pid), 'signals come');
+    await until(() => hasReceived(target.pid));
     for (let i = 0; i < 10; i++) {
       const { pid } = expectInjected(
         await injectHere({ target: target.pid, method, program: READER, args: ['hold'] }),
@@ -37,16 +36,13 @@ for (const method of METHODS) {
     expect(await sender.ended).toBe(0);
     process.kill(target.pid, 'SIGTERM');
     expect(await target.ended).toBe(0);
-    await eventually(() => sender.output() !== '' && target.output() !== '', 'both have told');
+    await until(() => sender.output() !== '' && target.output() !== '');
     expect(target.output()).toBe(sender.output());
   });
 
   test(`E3: a program in restartable sequences is never cut off in one by ${method}`, async ({ skip }) => {
     await using target = startTarget([buildTestProgram('restartable-sequence')]);
-    const outcome = await Promise.race([
-      target.ended,
-      eventually(() => target.output() === 'running\n', 'the program runs'),
-    ]);
+    const outcome = await Promise.race([target.ended, until(() => target.output() === 'running\n')]);
     skip(outcome === EXIT_UNSUPPORTED, 'no restartable sequences here');
     for (let i = 0; i < 10; i++)
       expectInjected(await injectHere({ target: target.pid, method, program: READER, args: ['hold'] }));
@@ -57,7 +53,7 @@ for (const method of METHODS) {
 
   test(`E3: a process that is stopped and continued all the time goes on after injections by ${method}`, async () => {
     await using target = startTarget([buildTestProgram('allocator'), '1', '2']);
-    await eventually(() => target.output() !== '', 'the program works');
+    await until(() => target.output() !== '');
     const script = `while kill -STOP ${target.pid} && kill -CONT ${target.pid}; do :; done`;
     const toggler = spawn('/bin/sh', ['-c', script], { stdio: 'ignore' });
     for (let i = 0; i < 10; i++) {
@@ -78,7 +74,7 @@ for (const method of METHODS) {
     const before = pictureOf(target.pid);
     const args = ['inject', String(target.pid), '--donor', 'self', '--method', method, '--program', READER];
     // It waits for the token, with nothing done yet.
-    const early = spawn(buildShim(), [...args, '--token-fd', '0', '--', 'hold'], {
+    const early = spawn(compiledShim('release'), [...args, '--token-fd', '0', '--', 'hold'], {
       stdio: ['pipe', 'ignore', 'ignore'],
     });
     await untilAsleep({ pid: early.pid ?? 0 });
@@ -87,10 +83,10 @@ for (const method of METHODS) {
     expect(pictureOf(target.pid)).toEqual(before);
     expect(target.descendants()).toEqual([]);
     // It waits for the resident, which never listens.
-    const late = spawn(buildShim(), [...args, '--listen', '@nobody-listens-here', '--', 'hold'], {
+    const late = spawn(compiledShim('release'), [...args, '--listen', '@nobody-listens-here', '--', 'hold'], {
       stdio: 'ignore',
     });
-    await eventually(() => target.descendants().length === 1 && stateOf(late.pid ?? 0) === 'S', 'it waits');
+    await until(() => target.descendants().length === 1 && isAsleep(late.pid ?? 0));
     late.kill('SIGKILL');
     await once(late, 'exit');
     await untilAsleep(target);
@@ -111,7 +107,7 @@ test('a resident that does not listen in time is killed, and so is one that ends
     step: 'listen',
     message: 'the resident has ended',
   });
-  await eventually(() => target.descendants().length === 0, 'no resident is left');
+  await until(() => target.descendants().length === 0);
 });
 
 test('E3: a container that is frozen is let go, and goes on when it thaws', async ({ skip }) => {
@@ -119,10 +115,10 @@ test('E3: a container that is frozen is let go, and goes on when it thaws', asyn
   skip(reason !== undefined, reason);
   await using pod = await startPod({
     main: { args: ['/blocked-call', 'read'], binds: { '/blocked-call': buildTestProgram('blocked-call') } },
-    sidecar: { binds: { [SIDECAR_SHIM]: buildShim(), '/token-reader': READER } },
+    sidecar: { binds: { [SIDECAR_SHIM]: compiledShim('release'), '/token-reader': READER } },
   });
   const { main } = pod;
-  await eventually(() => stateOf(main.machinePid) === 'S', 'the target waits');
+  await until(() => isAsleep(main.machinePid));
   const before = pictureOf(main.machinePid);
   await pod.freezeMain();
   const result = await injectInPod(pod, {
@@ -133,7 +129,7 @@ test('E3: a container that is frozen is let go, and goes on when it thaws', asyn
   });
   await pod.thawMain();
   expect(result).toMatchObject({ errno: ETIMEDOUT });
-  await eventually(() => stateOf(main.machinePid) === 'S', 'the target waits again');
+  await until(() => isAsleep(main.machinePid));
   expect(pictureOf(main.machinePid)).toEqual(before);
 });
 
@@ -141,7 +137,7 @@ test('E3: the shim works under a sanitizer', async () => {
   await using target = startTarget([buildTestProgram('blocked-call'), 'read']);
   await untilAsleep(target);
   for (const sanitizer of ['address', 'undefined'] as const) {
-    const program = buildShim(sanitizer);
+    const program = compiledShim(sanitizer);
     const probed = await runCommand([program, 'probe', String(target.pid)]);
     expect(probed).toMatchObject({ exit: 0, stderr: '' });
     for (const method of METHODS) {
@@ -153,22 +149,13 @@ test('E3: the shim works under a sanitizer', async () => {
   expect(target.descendants()).toHaveLength(4);
 }, 60_000);
 
-test('the shim compiles for arm64', async ({ skip }) => {
-  const { exit } = await runCommand(['which', 'aarch64-linux-gnu-gcc']);
-  skip(exit !== 0, 'there is no compiler for arm64 on this machine');
-  const machine = readFileSync(buildShimFor('arm64')).readUInt16LE(18);
-  expect(machine).toBe(EM_AARCH64);
-});
-
 /** It runs its handler from time to time, which a process that only waits does not. */
 function hasReceived(pid: number): boolean {
-  return (
-    Number(/^voluntary_ctxt_switches:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) > 100
-  );
+  return statusNumber(pid, 'voluntary_ctxt_switches') > 100;
 }
 
 /** It prints more and more. */
 async function expectToWork(target: { output(): string }): Promise<void> {
   const { length } = target.output();
-  await eventually(() => target.output().length > length, 'the target works on');
+  await until(() => target.output().length > length);
 }

@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { runCommand } from './support/command.ts';
+import { compiledShim } from './support/compiled-shim.ts';
 import { confinementOf } from './support/confinement.ts';
-import { eventually } from './support/eventually.ts';
+import { callOf, isAsleep, pictureOf } from './support/process-picture.ts';
+import { until } from './support/until.ts';
+import { runCommand } from './support/command.ts';
 import { SIDECAR_SHIM, expectInjected, injectInPod } from './support/injector.ts';
-import { buildShim } from './support/native-program.ts';
 import { pidOnMachine, startPod, whyNoPod } from './support/pod.ts';
 import type { Pod } from './support/pod.ts';
-import { callOf, pictureOf } from './support/process-picture.ts';
 import type { RemoteReport } from './support/sidecar-daemon.ts';
 
 const reason = await whyNoPod();
@@ -48,7 +48,7 @@ for (const uid of [0, 1000]) {
 test('E3: one injection serves daemon after daemon, and the target is what it was', async () => {
   await using pod = await startServedPod();
   const { main } = pod;
-  await eventually(() => pictureOf(main.machinePid).isAsleep, 'the target waits');
+  await until(() => isAsleep(main.machinePid));
   const before = { ...pictureOf(main.machinePid), memory: '' };
   const { pid } = expectInjected(await injectServe(pod));
   const resident = pidOnMachine(pod, pid);
@@ -96,7 +96,7 @@ test('an address that is taken, or in another network, is refused before anythin
   expect(await injectServe(pod)).toMatchObject({ step: 'listen', errno: EADDRINUSE });
   expectInjected(await injectServe(other));
   const args = ['inject', String(pod.main.machinePid), '--listen', '@elsewhere', '--token-fd', '0'];
-  const { exit, stdout } = await runCommand([buildShim(), ...args], { input: TOKEN });
+  const { exit, stdout } = await runCommand([compiledShim('release'), ...args], { input: TOKEN });
   expect([exit, JSON.parse(stdout)]).toEqual([1, expect.objectContaining({ step: 'listen', errno: EXDEV })]);
 });
 
@@ -105,7 +105,7 @@ function startServedPod({ uid = 0 } = {}): Promise<Pod> {
     main: { args: ['/bin/busybox', 'sleep', '1000000'], cwd: '/work', uid },
     sidecar: {
       machinePrograms: true,
-      binds: { [SIDECAR_SHIM]: buildShim(), '/repository': REPOSITORY },
+      binds: { [SIDECAR_SHIM]: compiledShim('release'), '/repository': REPOSITORY },
     },
   });
 }

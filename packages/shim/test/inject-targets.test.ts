@@ -1,15 +1,17 @@
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { confinementOf, parentOf } from './support/confinement.ts';
+import { compiledShim } from './support/compiled-shim.ts';
+import { confinementOf } from './support/confinement.ts';
+import { buildTestProgram } from './support/native-program.ts';
+import { callOf, isAsleep, pictureOf } from './support/process-picture.ts';
+import { childrenOf, statOf } from './support/processes.ts';
+import { until } from './support/until.ts';
 import type { ContainerOptions } from './support/container-spec.ts';
-import { eventually } from './support/eventually.ts';
 import { SIDECAR_SHIM, expectInjected, injectInPod } from './support/injector.ts';
 import type { InjectRequest } from './support/injector.ts';
-import { buildShim, buildTestProgram } from './support/native-program.ts';
 import { pidOnMachine, startPod, whyNoPod } from './support/pod.ts';
 import type { Pod, PodContainer } from './support/pod.ts';
-import { callOf, childrenOf, pictureOf } from './support/process-picture.ts';
 
 const reason = await whyNoPod();
 const METHODS = ['fork', 'clone_vm'] as const;
@@ -41,7 +43,7 @@ for (const [name, restrictions] of Object.entries(RESTRICTIONS)) {
         ...restrictions,
       });
       const { main } = pod;
-      await eventually(() => pictureOf(main.machinePid).isAsleep, 'the target waits');
+      await until(() => isAsleep(main.machinePid));
       const before = pictureOf(main.machinePid);
       const result = expectInjected(await injectReader(pod, { target: main.pid, donor: 'self', method }));
       expect(result).toMatchObject({ donorPid: main.pid, method, listen: null });
@@ -51,8 +53,8 @@ for (const [name, restrictions] of Object.entries(RESTRICTIONS)) {
       expect(confinementOf(resident).namespaces).not.toEqual(
         confinementOf(pod.sidecar.machinePid).namespaces,
       );
-      expect(parentOf(resident)).toBe(pod.pausePid);
-      await eventually(() => pictureOf(main.machinePid).isAsleep, 'the target waits again');
+      expect(statOf(resident)?.parent).toBe(pod.pausePid);
+      await until(() => isAsleep(main.machinePid));
       // glibc's processes share a few bytes with the kernel, which says there on what processor they are.
       expect({ ...pictureOf(main.machinePid), memory: '' }).toEqual({ ...before, memory: '' });
       expect(callOf(main.machinePid)).toBe(RESTART_SYSCALL);
@@ -68,11 +70,11 @@ test('E3: bash goes on reading', async () => {
     machinePrograms: true,
   });
   const { main } = pod;
-  await eventually(() => main.output().startsWith('ready'), 'bash reads');
+  await until(() => main.output().startsWith('ready'));
   for (const method of METHODS) {
     expectInjected(await injectReader(pod, { target: main.pid, donor: 'self', method }));
     await main.run(['/bin/sh', '-c', `echo after ${method} >/tmp/lines`]);
-    await eventually(() => main.output().endsWith(`got after ${method}\n`), 'bash goes on');
+    await until(() => main.output().endsWith(`got after ${method}\n`));
   }
 });
 
@@ -84,7 +86,7 @@ test('E3: nginx answers during and after injections into its master and its work
   });
   const master = pod.main.machinePid;
   const socket = `/proc/${master}/root/tmp/nginx.socket`;
-  await eventually(async () => (await statusOf(socket)) === 200, 'nginx answers');
+  await until(async () => (await statusOf(socket)) === 200);
   const [worker = 0] = childrenOf(master);
   const workerInPod = await podPidOfNginxWorker(pod);
   for (const target of [pod.main.pid, workerInPod, workerInPod]) {
@@ -107,11 +109,11 @@ test('E3: python with threads works on', async () => {
     binds: { '/threads.py': join(import.meta.dirname, 'support', 'threads.py') },
   });
   const { main } = pod;
-  await eventually(() => roundsOf(main) > 0, 'python works');
+  await until(() => roundsOf(main) > 0);
   for (const method of [...METHODS, ...METHODS]) {
     expectInjected(await injectReader(pod, { target: main.pid, donor: 'self', method }));
     const rounds = roundsOf(main);
-    await eventually(() => roundsOf(main) > rounds, 'python works on');
+    await until(() => roundsOf(main) > rounds);
   }
   expect(main.output()).not.toContain('Traceback');
 });
@@ -122,7 +124,7 @@ test('E3: fifty injections in a row leave a busy program with nine threads as it
     binds: { '/allocator': buildTestProgram('allocator') },
   });
   const { main } = pod;
-  await eventually(() => roundsOf(main) > 0, 'the program works');
+  await until(() => roundsOf(main) > 0);
   for (let i = 0; i < 50; i++) {
     const { pid } = expectInjected(
       await injectReader(pod, { target: main.pid, donor: 'self', method: METHODS[i % 2] ?? 'auto' }),
@@ -130,7 +132,7 @@ test('E3: fifty injections in a row leave a busy program with nine threads as it
     process.kill(pidOnMachine(pod, pid), 'SIGKILL');
   }
   const rounds = roundsOf(main);
-  await eventually(() => roundsOf(main) > rounds, 'the program works on');
+  await until(() => roundsOf(main) > rounds);
   expect(childrenOf(main.machinePid)).toEqual([]);
   expect(main.output()).not.toMatch(/children [1-9]/);
 }, 60_000);
@@ -141,7 +143,7 @@ test('a large process lends its memory, a small one is copied', async () => {
     binds: { '/allocator': buildTestProgram('allocator') },
   });
   const { main } = pod;
-  await eventually(() => roundsOf(main) > 0, 'the program works');
+  await until(() => roundsOf(main) > 0);
   const large = expectInjected(await injectReader(pod, { target: main.pid, donor: 'self' }));
   expect(large.method).toBe('clone_vm');
   const small = expectInjected(await injectReader(pod, { target: large.pid, donor: 'self' }));
@@ -173,7 +175,9 @@ function statusOf(socketPath: string): Promise<number> {
 function startInjectablePod(main: ContainerOptions): Promise<Pod> {
   return startPod({
     main,
-    sidecar: { binds: { [SIDECAR_SHIM]: buildShim(), '/token-reader': buildTestProgram('token-reader') } },
+    sidecar: {
+      binds: { [SIDECAR_SHIM]: compiledShim('release'), '/token-reader': buildTestProgram('token-reader') },
+    },
   });
 }
 

@@ -4,13 +4,15 @@ import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { compiledShim } from './support/compiled-shim.ts';
+import { buildTestProgram } from './support/native-program.ts';
+import { pictureOf } from './support/process-picture.ts';
+import { statOf } from './support/processes.ts';
+import { until } from './support/until.ts';
 import { runCommand } from './support/command.ts';
-import { eventually } from './support/eventually.ts';
 import { SIDECAR_SHIM } from './support/injector.ts';
-import { buildShim, buildTestProgram } from './support/native-program.ts';
 import { startPod, whyNoPod } from './support/pod.ts';
 import type { PodOptions } from './support/pod.ts';
-import { pictureOf, stateOf } from './support/process-picture.ts';
 import { startTarget, untilAsleep } from './support/target-process.ts';
 
 const BLOCKED = buildTestProgram('blocked-call');
@@ -35,7 +37,7 @@ interface Possibility {
 }
 
 async function probe(pid: number): Promise<Report> {
-  const { exit, stdout, stderr } = await runCommand([buildShim(), 'probe', String(pid)]);
+  const { exit, stdout, stderr } = await runCommand([compiledShim('release'), 'probe', String(pid)]);
   expect([exit, stderr]).toEqual([0, '']);
   return JSON.parse(stdout) as Report;
 }
@@ -101,7 +103,7 @@ for (const [name, { pod: sidecar, attach, setns, chroot }] of Object.entries(SID
     skip(reason !== undefined, reason);
     await using pod = await startPod({
       main: { uid: 1000 },
-      sidecar: { ...sidecar, binds: { [SIDECAR_SHIM]: buildShim() } },
+      sidecar: { ...sidecar, binds: { [SIDECAR_SHIM]: compiledShim('release') } },
     });
     const { stdout } = await pod.sidecar.run([SIDECAR_SHIM, 'probe', String(pod.main.pid)]);
     const report = JSON.parse(stdout) as Report;
@@ -119,7 +121,7 @@ test('E3: who is stopped, traced or a thread of the kernel cannot be attached to
   await using target = startTarget([BLOCKED, 'read']);
   await untilAsleep(target);
   process.kill(target.pid, 'SIGSTOP');
-  await eventually(() => stateOf(target.pid) === 'T', 'it stops');
+  await until(() => statOf(target.pid)?.state === 'T');
   expect(await probe(target.pid)).toMatchObject({
     target: { state: 'T' },
     attach: { possible: false, errno: ERROR.EBUSY, reason: 'the process is stopped' },
@@ -153,10 +155,10 @@ test('bytes of a name that are no UTF-8 are replaced one by one', async () => {
 });
 
 test('no such process: status 1 and an error; no pid: status 2 and the usage', async () => {
-  const gone = await runCommand([buildShim(), 'probe', '4194303']);
+  const gone = await runCommand([compiledShim('release'), 'probe', '4194303']);
   expect([gone.exit, JSON.parse(gone.stdout), gone.stderr]).toEqual([1, { error: 'no such process' }, '']);
   for (const args of [[], ['0'], ['-1'], ['1x'], ['99999999999999999999'], ['1', '2']]) {
-    const { exit, stdout, stderr } = await runCommand([buildShim(), 'probe', ...args]);
+    const { exit, stdout, stderr } = await runCommand([compiledShim('release'), 'probe', ...args]);
     expect([exit, stdout, stderr]).toEqual([2, '', 'usage: shim probe PID\n']);
   }
 });

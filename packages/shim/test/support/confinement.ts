@@ -23,8 +23,3 @@ export function confinementOf(pid: number): Confinement {
     environment: readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0'),
   };
 }
-
-/** Its parent's pid. */
-export function parentOf(pid: number): number {
-  return Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[1]);
-}

@@ -1,6 +1,6 @@
+import { compiledShim } from './compiled-shim.ts';
 import { runCommand } from './command.ts';
 import type { CommandResult } from './command.ts';
-import { buildShim } from './native-program.ts';
 import type { Pod } from './pod.ts';
 
 /** What `shim inject` says when it worked. */
@@ -44,7 +44,7 @@ export async function injectInPod(pod: Pod, request: InjectRequest): Promise<Inj
 /** Injects on this machine, and stops nobody but the target. Throws when the command line is refused. */
 export async function injectHere(
   request: InjectRequest,
-  program = buildShim(),
+  program = compiledShim('release'),
 ): Promise<Injected | NotInjected> {
   return parse(
     await runCommand([program, ...injectArguments({ ...request, donor: 'self' })], { input: request.token }),

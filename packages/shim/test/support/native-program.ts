@@ -4,7 +4,6 @@ import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 
 const PACKAGE = join(import.meta.dirname, '..', '..');
-const BUILD = join(PACKAGE, 'build.mjs');
 const SOURCES = join(import.meta.dirname, 'native');
 const OUTPUT = join(PACKAGE, 'dist', 'test');
 const FLAGS = ['-std=c11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Werror', '-O2', '-static', '-pthread'];
@@ -17,16 +16,6 @@ export type TestProgram =
   | 'restartable-sequence'
   | 'signal-counter'
   | 'token-reader';
-
-/** Builds the shim, as it is delivered or with a sanitizer, and returns the path of the binary. */
-export function buildShim(sanitizer?: 'address' | 'undefined'): string {
-  return runBuild(sanitizer ? ['--sanitizer', sanitizer] : []);
-}
-
-/** Builds the shim for another processor and returns the path of the binary. */
-export function buildShimFor(arch: 'arm64'): string {
-  return runBuild(['--arch', arch]);
-}
 
 /** Compiles a test program, which then needs nothing around it, and returns the path of the binary. */
 export function buildTestProgram(name: TestProgram): string {
@@ -50,10 +39,6 @@ function compilerOf(): string {
   const found = COMPILERS.find((name) => spawnSync(name, ['--version']).status === 0);
   if (found === undefined) throw new Error('there is no C compiler on this machine');
   return found;
-}
-
-function runBuild(args: readonly string[]): string {
-  return run(process.execPath, [BUILD, ...args]).trim();
 }
 
 function run(command: string, args: readonly string[]): string {

@@ -12,13 +12,13 @@ import {
 import { rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buildTestProgram } from './native-program.ts';
+import { until } from './until.ts';
 import { runCommand, runToSuccess } from './command.ts';
 import type { CommandOptions, CommandResult } from './command.ts';
 import { makeContainerRoot } from './container-root.ts';
 import { containerSpec } from './container-spec.ts';
 import type { ContainerOptions } from './container-spec.ts';
-import { eventually } from './eventually.ts';
-import { buildTestProgram } from './native-program.ts';
 
 /** A container of a pod. */
 export interface PodContainer {
@@ -147,7 +147,7 @@ class PodParts implements AsyncDisposable {
     const child = spawn(file, [...rest, ...args], { stdio: ['ignore', output, output] });
     closeSync(output);
     this.#ended.push(once(child, 'exit'));
-    await eventually(() => isRunning() || child.exitCode !== null, 'the container starts');
+    await until(() => isRunning() || child.exitCode !== null);
     if (!isRunning()) throw new Error(`the container did not start: ${readFileSync(log, 'utf8')}`);
   }
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, readSync, readdirSync, readlinkSync } from 'node:fs';
+import { childrenOf, statOf } from './processes.ts';
 
 /** What can be seen of a process from outside and must not change when somebody else is put beside it. */
 export interface ProcessPicture {
@@ -27,25 +28,13 @@ export function pictureOf(pid: number): ProcessPicture {
     signals: status.match(/^(?:Sig[PBIC]|ShdPnd).*$/gm) ?? [],
     children: childrenOf(pid),
     tracer: Number(/^TracerPid:\s+(\d+)$/m.exec(status)?.[1]),
-    isAsleep: /^State:\s+S/m.test(status),
+    isAsleep: isAsleep(pid),
   };
 }
 
-/** All of its threads' children. */
-export function childrenOf(pid: number): number[] {
-  return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
-    const children = readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').trim();
-    return children === '' ? [] : children.split(' ').map(Number);
-  });
-}
-
-/** The letter of its state; undefined when it is gone. */
-export function stateOf(pid: number): string | undefined {
-  try {
-    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.[0];
-  } catch {
-    return undefined;
-  }
+/** Whether it waits, neither running nor stopped. */
+export function isAsleep(pid: number): boolean {
+  return statOf(pid)?.state === 'S';
 }
 
 /** The number of the system call that it waits in; undefined when it runs. */

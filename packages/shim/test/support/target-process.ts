@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, readdirSync } from 'node:fs';
-import { eventually } from './eventually.ts';
-import { stateOf } from './process-picture.ts';
+import { isAsleep } from './process-picture.ts';
+import { kill, processesWith } from './processes.ts';
+import { until } from './until.ts';
 
 /** A process of this machine to inject into. Disposing it ends it and everything that came from it. */
 export interface TargetProcess extends AsyncDisposable {
@@ -37,30 +37,15 @@ export function startTarget([file = '', ...args]: readonly string[]): TargetProc
     ended,
     descendants,
     async [Symbol.asyncDispose]() {
-      for (const descendant of descendants()) process.kill(descendant, 'SIGKILL');
+      for (const descendant of descendants()) kill(descendant);
       child.kill('SIGKILL');
       await ended;
-      await eventually(() => descendants().length === 0, 'all that came from the target ends');
+      await until(() => descendants().length === 0);
     },
   };
 }
 
 /** Waits until it sleeps in a system call. */
 export async function untilAsleep({ pid }: { readonly pid: number }): Promise<void> {
-  await eventually(() => stateOf(pid) === 'S', 'the target waits');
-}
-
-function processesWith(variable: string): number[] {
-  return readdirSync('/proc')
-    .map(Number)
-    .filter((pid) => pid > 0 && hasVariable(pid, variable));
-}
-
-/** A zombie has no environment any more. */
-function hasVariable(pid: number, variable: string): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(variable);
-  } catch {
-    return false;
-  }
+  await until(() => isAsleep(pid));
 }
