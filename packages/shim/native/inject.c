@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include "json-writer.h"
 #include "listening-socket.h"
 #include "modes.h"
+#include "process-environment.h"
 #include "process-table.h"
 #include "string-list.h"
 
@@ -59,10 +61,10 @@ static bool choose_donors(struct preparation *preparation, const struct inject_o
 }
 
 /* What has no equals sign is no variable: programs that show a title of their own write it over their environment. */
-static bool read_environment(struct preparation *preparation, struct failure *failure)
+static bool list_environment(struct preparation *preparation, struct failure *failure)
 {
     size_t size;
-    preparation->environment_text = read_process_file(preparation->target.pid, "environ", &size);
+    preparation->environment_text = read_environment(preparation->target.pid, &size);
     if (preparation->environment_text == NULL) return fail(failure, "environment", errno, NULL);
     const char *end = preparation->environment_text + size;
     append_strings(&preparation->environment, (char *const[]){NULL});
@@ -92,7 +94,7 @@ static bool prepare(struct preparation *preparation, const struct inject_options
 {
     if (!read_process_status(options->target, &preparation->target)) return fail(failure, "target", ESRCH, NULL);
     if (!choose_donors(preparation, options, failure) || !is_address_free(options, failure)) return false;
-    if (!read_environment(preparation, failure)) return false;
+    if (!list_environment(preparation, failure)) return false;
     read_directory(preparation);
     if (!read_program(&preparation->resident, "/proc/self/exe", failure)) return false;
     return options->program == NULL || read_program(&preparation->program, options->program, failure);
@@ -192,10 +194,12 @@ static bool wait_until_it_listens(const struct injection *injection, const char 
     return true;
 }
 
+/* Without the right to send it signals, it is made to die with us. */
 static void kill_resident(const struct injection *injection)
 {
     const struct process_entry entry = {.pid = injection->resident, .start_time = injection->resident_start_time};
-    signal_process(&entry, SIGKILL);
+    if (signal_process(&entry, SIGKILL) || !is_resident_alive(injection)) return;
+    ptrace(PTRACE_SEIZE, injection->resident, NULL, (void *)PTRACE_O_EXITKILL);
 }
 
 static void write_success(const struct inject_options *options, const struct injection *injection,

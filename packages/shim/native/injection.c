@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
@@ -10,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "borrowed-descriptor.h"
 #include "clock.h"
 #include "injection.h"
 #include "remote-call.h"
@@ -86,7 +86,7 @@ static bool make_orphan(struct cast *cast, enum injection_method method, struct 
 static bool write_image(struct cast *cast, struct exec_image *image, struct failure *failure)
 {
     move_exec_image(image, cast->scratch);
-    int error = write_memory(&cast->resident, cast->scratch, image->bytes, image->size);
+    int error = write_memory(cast->resident.pid, cast->scratch, image->bytes, image->size);
     return error == 0 || fail(failure, "memory", error, NULL);
 }
 
@@ -112,20 +112,10 @@ static bool execute_resident(struct cast *cast, struct injection_plan *plan, str
     return call(&cast->resident, "execveat", &execute, &fd, failure);
 }
 
-static bool open_resident_memory(struct cast *cast, struct failure *failure)
-{
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/mem", (int)cast->resident.pid);
-    cast->resident.memory = open(path, O_RDWR | O_CLOEXEC);
-    return cast->resident.memory >= 0 || fail(failure, "memory", errno, NULL);
-}
-
 static bool start_resident(struct cast *cast, struct injection_plan *plan, struct failure *failure)
 {
     bool has_scratch = cast->scratch != 0 || map_scratch(cast, &cast->resident, plan->image.size, failure);
-    bool started = has_scratch && open_resident_memory(cast, failure) && execute_resident(cast, plan, failure);
-    close_memory(&cast->resident);
-    return started;
+    return has_scratch && execute_resident(cast, plan, failure);
 }
 
 /* It makes itself at home and then stops; an end on the way has an errno as its exit status. */
@@ -141,10 +131,8 @@ static bool wait_for_resident(struct remote_process *resident, struct failure *f
 
 static bool give_token(struct remote_process *resident, const uint8_t *token, int *token_pipe, struct failure *failure)
 {
-    char path[64];
     struct stat status;
-    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)resident->pid, RESIDENT_TOKEN_WRITE_FD);
-    *token_pipe = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    *token_pipe = borrow_descriptor(resident->pid, RESIDENT_TOKEN_WRITE_FD);
     if (*token_pipe < 0 || fstat(*token_pipe, &status) != 0) return fail(failure, "token", errno, NULL);
     if (!S_ISFIFO(status.st_mode)) return fail(failure, "token", EINVAL, NULL);
     if (token == NULL || write(*token_pipe, token, TOKEN_BYTES) == TOKEN_BYTES) return true;
@@ -206,20 +194,15 @@ static bool inject(struct cast *cast, struct injection_plan *plan, struct inject
 
 bool inject_resident(struct injection_plan *plan, struct injection *injection, struct failure *failure)
 {
-    struct cast cast = {
-        .donor = {.pid = plan->donor, .memory = -1},
-        .messenger = {.memory = -1},
-        .resident = {.memory = -1},
-    };
+    struct cast cast = {.donor = {.pid = plan->donor}};
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
     signal(SIGCHLD, SIG_DFL);
     *injection = (struct injection){.token_pipe = -1};
-    bool worked = open_memory(&cast.donor, failure) && attach_process(&cast.donor, plan->donor_start_time, failure) &&
+    bool worked = find_call_address(&cast.donor, failure) && attach_process(&cast.donor, plan->donor_start_time, failure) &&
                   inject(&cast, plan, injection, failure);
-    close_memory(&cast.donor);
     sigprocmask(SIG_SETMASK, &before, NULL);
     return worked;
 }

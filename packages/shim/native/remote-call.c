@@ -107,7 +107,7 @@ int make_remote_call(struct remote_process *process, const struct remote_call *c
 static int meet_child(const struct remote_process *parent, pid_t pid, struct remote_process *child)
 {
     int status;
-    *child = (struct remote_process){.pid = pid, .memory = -1, .call_address = parent->call_address};
+    *child = (struct remote_process){.pid = pid, .call_address = parent->call_address};
     int error = wait_for_change(pid, step_deadline(), &status);
     if (error != 0) return error;
     child->is_stopped = WIFSTOPPED(status);

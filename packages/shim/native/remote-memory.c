@@ -1,16 +1,17 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/uio.h>
 
-#include "memory.h"
 #include "process-table.h"
 #include "remote-memory.h"
 
-enum { PIECE_SIZE = 64 * 1024 };
+enum {
+    PIECE_SIZE = 64 * 1024,
+    LONGEST_INSTRUCTION = 8,
+};
 
 /* A line of /proc/PID/maps. */
 struct mapping {
@@ -20,6 +21,35 @@ struct mapping {
     char name[64];
 };
 
+/* /proc/PID/mem would take the rights to another user's files on top of those to trace. */
+static ssize_t read_some(pid_t pid, uint64_t address, void *bytes, size_t size)
+{
+    const struct iovec here = {.iov_base = bytes, .iov_len = size};
+    const struct iovec there = {.iov_base = (void *)(uintptr_t)address, .iov_len = size};
+    return process_vm_readv(pid, &here, 1, &there, 1, 0);
+}
+
+bool read_memory(pid_t pid, uint64_t address, void *bytes, size_t size)
+{
+    return read_some(pid, address, bytes, size) == (ssize_t)size;
+}
+
+int write_memory(pid_t pid, uint64_t address, const void *bytes, size_t size)
+{
+    const struct iovec here = {.iov_base = (void *)bytes, .iov_len = size};
+    const struct iovec there = {.iov_base = (void *)(uintptr_t)address, .iov_len = size};
+    ssize_t written = process_vm_writev(pid, &here, 1, &there, 1, 0);
+    if (written < 0) return errno;
+    return (size_t)written == size ? 0 : EIO;
+}
+
+static bool is_call_at(pid_t pid, uint64_t address)
+{
+    unsigned char instruction[LONGEST_INSTRUCTION];
+    if (!read_memory(pid, address, instruction, CALL_INSTRUCTION_SIZE)) return false;
+    return memcmp(instruction, CALL_INSTRUCTION, CALL_INSTRUCTION_SIZE) == 0;
+}
+
 static bool parse_mapping(const char *line, struct mapping *mapping)
 {
     mapping->name[0] = '\0';
@@ -27,74 +57,58 @@ static bool parse_mapping(const char *line, struct mapping *mapping)
                   mapping->permissions, mapping->name) >= 3;
 }
 
-/* Emulated by the kernel, which never lets a program run there. */
+/* [vsyscall] is emulated by the kernel, which never lets a program run there. */
 static bool is_usable_code(const struct mapping *mapping)
 {
     return mapping->permissions[0] == 'r' && mapping->permissions[2] == 'x' && strcmp(mapping->name, "[vsyscall]") != 0;
 }
 
-static uint64_t find_instruction(int memory, const struct mapping *mapping)
+static uint64_t find_instruction(pid_t pid, const struct mapping *mapping)
 {
     static unsigned char piece[PIECE_SIZE];
     /* Pieces overlap, so that an instruction between two of them is in one. */
-    const size_t advance = PIECE_SIZE - 8;
+    const size_t advance = PIECE_SIZE - LONGEST_INSTRUCTION;
     for (uint64_t start = mapping->start; start < mapping->end; start += advance) {
         size_t wanted = mapping->end - start < PIECE_SIZE ? (size_t)(mapping->end - start) : PIECE_SIZE;
-        ssize_t size = pread(memory, piece, wanted, (off_t)start);
+        ssize_t size = read_some(pid, start, piece, wanted);
         for (ssize_t at = 0; at + (ssize_t)CALL_INSTRUCTION_SIZE <= size; at += (ssize_t)CALL_INSTRUCTION_STEP)
             if (memcmp(piece + at, CALL_INSTRUCTION, CALL_INSTRUCTION_SIZE) == 0) return start + (uint64_t)at;
     }
     return 0;
 }
 
-static uint64_t find_call_address(int memory, const char *mappings, bool only_vdso)
+static uint64_t find_in_mappings(pid_t pid, const char *mappings, bool only_vdso)
 {
     for (const char *line = mappings; line != NULL && *line != '\0'; line = strchr(line, '\n')) {
         struct mapping mapping;
         if (*line == '\n') line++;
         if (!parse_mapping(line, &mapping) || !is_usable_code(&mapping)) continue;
         if (only_vdso && strcmp(mapping.name, "[vdso]") != 0) continue;
-        uint64_t address = find_instruction(memory, &mapping);
+        uint64_t address = find_instruction(pid, &mapping);
         if (address != 0) return address;
     }
     return 0;
 }
 
-bool open_memory(struct remote_process *process, struct failure *failure)
+bool find_call_address(struct remote_process *process, struct failure *failure)
 {
-    char path[64];
     size_t size;
-    snprintf(path, sizeof path, "/proc/%d/mem", (int)process->pid);
-    process->memory = open(path, O_RDWR | O_CLOEXEC);
-    if (process->memory < 0) return fail(failure, "memory", errno, NULL);
     char *mappings = read_process_file(process->pid, "maps", &size);
-    if (mappings != NULL) process->call_address = find_call_address(process->memory, mappings, true);
-    if (mappings != NULL && process->call_address == 0)
-        process->call_address = find_call_address(process->memory, mappings, false);
+    if (mappings == NULL) return fail(failure, "memory", errno, NULL);
+    process->call_address = find_in_mappings(process->pid, mappings, true);
+    if (process->call_address == 0) process->call_address = find_in_mappings(process->pid, mappings, false);
     free(mappings);
     if (process->call_address != 0) return true;
-    close_memory(process);
     return fail(failure, "memory", ENOEXEC, "no instruction was found that enters the kernel");
-}
-
-void close_memory(struct remote_process *process)
-{
-    if (process->memory >= 0) close(process->memory);
-    process->memory = -1;
 }
 
 bool confirm_call_address(const struct remote_process *process, struct failure *failure)
 {
-    unsigned char instruction[8];
-    ssize_t size = pread(process->memory, instruction, CALL_INSTRUCTION_SIZE, (off_t)process->call_address);
-    bool is_there = size == (ssize_t)CALL_INSTRUCTION_SIZE &&
-                    memcmp(instruction, CALL_INSTRUCTION, CALL_INSTRUCTION_SIZE) == 0;
-    return is_there || fail(failure, "memory", ESRCH, "the process executed another program meanwhile");
+    if (is_call_at(process->pid, process->call_address)) return true;
+    return fail(failure, "memory", ESRCH, "the process executed another program meanwhile");
 }
 
-int write_memory(const struct remote_process *process, uint64_t address, const void *bytes, size_t size)
+bool stands_before_call(const struct remote_process *process)
 {
-    ssize_t written = pwrite(process->memory, bytes, size, (off_t)address);
-    if (written < 0) return errno;
-    return (size_t)written == size ? 0 : EIO;
+    return is_call_at(process->pid, program_counter(&process->registers));
 }

@@ -4,16 +4,20 @@
 #include "remote-process.h"
 
 /*
- * Opens the memory of a process that may be traced and finds an instruction in it that enters the kernel, in the vdso or
- * else in any code. Before the stop: neither needs it. False with nothing left open.
+ * Finds an instruction in the memory of a process that enters the kernel, in the vdso or else in any code. Before the
+ * stop: that is not needed for it.
  */
-bool open_memory(struct remote_process *process, struct failure *failure);
-void close_memory(struct remote_process *process);
+bool find_call_address(struct remote_process *process, struct failure *failure);
 
 /* Of a stopped process: whether the instruction is still there. It is not when another program was executed meanwhile. */
 bool confirm_call_address(const struct remote_process *process, struct failure *failure);
 
-/* Writes all of it. Errno, EIO when only a part could be written. */
-int write_memory(const struct remote_process *process, uint64_t address, const void *bytes, size_t size);
+/* Whether the next instruction of a stopped process enters the kernel. */
+bool stands_before_call(const struct remote_process *process);
+
+/* All of it or, when not all of it is mapped, nothing that counts. Allowed to who may trace the process. */
+bool read_memory(pid_t pid, uint64_t address, void *bytes, size_t size);
+/* The same, with errno as the result. Only what the process itself may write to can be written. */
+int write_memory(pid_t pid, uint64_t address, const void *bytes, size_t size);
 
 #endif

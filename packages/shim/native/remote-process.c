@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
-#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -10,6 +9,7 @@
 
 #include "clock.h"
 #include "process-status.h"
+#include "remote-memory.h"
 #include "remote-process.h"
 #include "restartable-sequence.h"
 
@@ -167,12 +167,8 @@ static bool block_signals(struct remote_process *process, struct failure *failur
 /* A call that is taken back is entered again when the process goes on, in whatever way the kernel would have done it. */
 static bool take_back_interrupted_call(struct remote_process *process, struct failure *failure)
 {
-    unsigned char instruction[8];
-    uint64_t at = program_counter(&process->registers);
-    ssize_t size = pread(process->memory, instruction, CALL_INSTRUCTION_SIZE, (off_t)at);
-    if (size != (ssize_t)CALL_INSTRUCTION_SIZE || memcmp(instruction, CALL_INSTRUCTION, CALL_INSTRUCTION_SIZE) != 0)
-        return true;
     int status;
+    if (!stands_before_call(process)) return true;
     int error = resume_to_stop(process, PTRACE_SYSCALL, 0, &status);
     while (error == 0 && process->is_stopped && !is_call_stop(status))
         error = resume_to_stop(process, PTRACE_SYSCALL, hold_signal(process, delivered_signal(status)), &status);
@@ -244,7 +240,7 @@ void release_process(struct remote_process *process)
 void kill_process(struct remote_process *process)
 {
     int status;
-    kill(process->pid, SIGKILL);
+    if (kill(process->pid, SIGKILL) != 0) return;
     while (wait_for_change(process->pid, step_deadline(), &status) == 0 && WIFSTOPPED(status)) continue;
     process->is_stopped = false;
 }

@@ -14,8 +14,6 @@
 /* A process that is being traced. Whoever traces has every signal blocked and SIGCHLD at its default. */
 struct remote_process {
     pid_t pid;
-    /* /proc/PID/mem; -1 for none. */
-    int memory;
     /* Where an instruction stands that enters the kernel. */
     uint64_t call_address;
     /* It waits for us in a ptrace stop. Otherwise it runs, and no request but an interrupt reaches it. */
@@ -49,7 +47,10 @@ bool stop_process(struct remote_process *process, struct failure *failure);
  */
 void release_process(struct remote_process *process);
 
-/* Kills it and takes its end, so that nothing is left but what its parent has to reap. */
+/*
+ * Kills it and takes its end, so that nothing is left but what its parent has to reap. Without the right to send it
+ * signals it dies with the tracer, as all copies do.
+ */
 void kill_process(struct remote_process *process);
 
 /*

@@ -1,6 +1,6 @@
 #include <sys/ptrace.h>
-#include <unistd.h>
 
+#include "remote-memory.h"
 #include "restartable-sequence.h"
 
 /* PTRACE_GET_RSEQ_CONFIGURATION; newer than some C libraries, as are these structures. */
@@ -29,11 +29,6 @@ struct rseq_sequence {
     uint64_t abort_handler;
 };
 
-static bool read_at(const struct remote_process *process, uint64_t address, void *bytes, size_t size)
-{
-    return pread(process->memory, bytes, size, (off_t)address) == (ssize_t)size;
-}
-
 void abort_restartable_sequence(struct remote_process *process)
 {
     struct rseq_configuration configuration = {0};
@@ -41,8 +36,8 @@ void abort_restartable_sequence(struct remote_process *process)
     struct rseq_sequence sequence;
     void *size = (void *)sizeof configuration;
     if (ptrace(GET_CONFIGURATION, process->pid, size, &configuration) < 0 || configuration.area == 0) return;
-    if (!read_at(process, configuration.area, &area, sizeof area) || area.sequence == 0) return;
-    if (!read_at(process, area.sequence, &sequence, sizeof sequence)) return;
+    if (!read_memory(process->pid, configuration.area, &area, sizeof area) || area.sequence == 0) return;
+    if (!read_memory(process->pid, area.sequence, &sequence, sizeof sequence)) return;
     if (program_counter(&process->registers) - sequence.start >= sequence.length) return;
     set_program_counter(&process->registers, sequence.abort_handler);
 }

@@ -1,12 +1,12 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "borrowed-descriptor.h"
 #include "memory.h"
 #include "sealed-copy.h"
 
@@ -86,10 +86,8 @@ static int seal(int file)
 /* While somebody has it open for writing it cannot be executed, so it is closed again. */
 int fill_and_seal(pid_t pid, int fd, const struct program_copy *program)
 {
-    char path[64];
     struct stat status;
-    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, fd);
-    int file = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int file = borrow_descriptor(pid, fd);
     if (file < 0) return errno;
     int error = EINVAL;
     if (fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0) error = write_all(file, program);

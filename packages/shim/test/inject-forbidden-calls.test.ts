@@ -40,6 +40,11 @@ for (const method of METHODS) {
     expect(stdout).toBe('0\n1\n2\n3\n');
   });
 
+  test(`E3: where the sidecar may not take descriptors, as before Linux 5.6, it opens them by ${method}`, async () => {
+    await using pod = await podWithout({}, { refusedCalls: ['pidfd_getfd'] });
+    expectInjected(await inject(pod, method));
+  });
+
   test(`E3: where wait4 is trapped, the target lives on with a zombie by ${method}`, async () => {
     await using pod = await podWithout({ trappedCalls: ['wait4'] });
     const { machinePid } = pod.main;
@@ -61,8 +66,8 @@ function inject(pod: Pod, method: (typeof METHODS)[number]): ReturnType<typeof i
   });
 }
 
-/** The main container has a few descriptors that its processes inherit. */
-function podWithout(forbidden: ForbiddenCalls): Promise<Pod> {
+/** The main container makes a call that waits. */
+function podWithout(forbidden: ForbiddenCalls, forbiddenInSidecar: ForbiddenCalls = {}): Promise<Pod> {
   return startPod({
     main: {
       args: ['/blocked-call', 'read'],
@@ -71,6 +76,7 @@ function podWithout(forbidden: ForbiddenCalls): Promise<Pod> {
     },
     sidecar: {
       binds: { [SIDECAR_SHIM]: compiledShim('release'), '/token-reader': buildTestProgram('token-reader') },
+      ...forbiddenInSidecar,
     },
   });
 }

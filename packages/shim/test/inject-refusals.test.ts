@@ -110,6 +110,7 @@ test('E1: without CAP_SYS_PTRACE another user is out of reach, with it nothing e
     await using pod = await startPod({
       main: { uid: 1000 },
       sidecar: {
+        dropAllCapabilities: true,
         addCapabilities,
         binds: { [SIDECAR_SHIM]: compiledShim('release'), '/token-reader': READER.program },
       },

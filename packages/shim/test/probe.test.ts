@@ -89,8 +89,13 @@ const SIDECARS: Readonly<
     setns: 'ns/mnt',
     chroot: 'root',
   },
+  'no capabilities but CAP_SYS_PTRACE': {
+    pod: { dropAllCapabilities: true, addCapabilities: ['CAP_SYS_PTRACE'] },
+    setns: 'capability',
+    chroot: 'capability',
+  },
   'no capabilities': {
-    pod: { dropAllCapabilities: true },
+    pod: { dropAllCapabilities: true, addCapabilities: [] },
     attach: 'access',
     setns: 'capability',
     chroot: 'capability',

@@ -9,6 +9,7 @@ export interface ContainerOptions extends ForbiddenCalls {
   /** root by default. */
   readonly uid?: number;
   readonly addCapabilities?: readonly string[];
+  /** All but those that are added. */
   readonly dropAllCapabilities?: boolean;
   readonly noNewPrivileges?: boolean;
   readonly readOnlyRoot?: boolean;
@@ -49,9 +50,8 @@ const NAMESPACES = { pid: 'pid', network: 'net', ipc: 'ipc', uts: 'uts' } as con
 /** The configuration of a container for an OCI runtime. */
 export function containerSpec(options: ContainerOptions, place: ContainerPlace): Record<string, unknown> {
   const { uid = 0, environment = {}, cwd = '/', noNewPrivileges = false, readOnlyRoot = false } = options;
-  const bounding = options.dropAllCapabilities
-    ? []
-    : [...DEFAULT_CAPABILITIES, ...(options.addCapabilities ?? [])];
+  const kept = options.dropAllCapabilities ? [] : DEFAULT_CAPABILITIES;
+  const bounding = [...kept, ...(options.addCapabilities ?? [])];
   const effective = uid === 0 ? bounding : [];
   return {
     ociVersion: '1.0.2',

@@ -180,7 +180,8 @@ function pidNamespace(pid: number): string | undefined {
 
 /** What runc leaves: the directory above those of the containers. */
 function removeCgroup(path: string): void {
-  for (const hierarchy of readdirSync('/sys/fs/cgroup')) {
+  // There are many of them, or one alone.
+  for (const hierarchy of ['.', ...readdirSync('/sys/fs/cgroup')]) {
     const directory = join('/sys/fs/cgroup', hierarchy, path);
     if (existsSync(directory)) rmdirSync(directory);
   }
