@@ -14,7 +14,7 @@ static bool is_pause(const struct process_status *status)
     return status->pid == 1 && strcmp(status->name, "pause") == 0;
 }
 
-/* A program of another word size has other system calls. False also when the file cannot be read: it is looked again. */
+/* A program of another word size has other system calls. False also when that cannot be read: it is looked again. */
 static bool is_foreign_program(pid_t pid)
 {
     char path[64];
@@ -27,16 +27,21 @@ static bool is_foreign_program(pid_t pid)
     return size == sizeof head && memcmp(head, ELFMAG, SELFMAG) == 0 && head[EI_CLASS] != ELFCLASS64;
 }
 
+/* What it is in /proc/PID/status: a process that may only read, write and exit. */
+enum { SECCOMP_STRICT = 1 };
+
 static bool is_in_fit_state(const struct process_status *status, struct failure *failure)
 {
     if (status->state == 'Z' || status->state == 'X') return fail(failure, "target", ESRCH, "the process has ended");
     if (!status->has_memory) return fail(failure, "target", EINVAL, "this is a thread of the kernel");
     if (status->state == 'T') return fail(failure, "target", EBUSY, "the process is stopped");
-    if (status->tracer == 0 && status->state != 't') return true;
-    return fail(failure, "target", EBUSY, "the process is being traced already");
+    if (status->tracer != 0 || status->state == 't')
+        return fail(failure, "target", EBUSY, "the process is being traced already");
+    if (status->seccomp_mode != SECCOMP_STRICT) return true;
+    return fail(failure, "target", EPERM, "the process would be killed for a system call");
 }
 
-/* Reading from address 0 fails with EFAULT behind the very check that attaching makes, and with the check's error before. */
+/* Reading from address 0 fails with EFAULT behind the check that attaching makes, and with that check's error before. */
 static int ask_for_access(pid_t pid)
 {
     char byte;

@@ -46,7 +46,8 @@ struct preparation {
 };
 
 /* The one that was asked for counts, unless it is only unfit at the moment and another one may take its place. */
-static bool choose_donors(struct preparation *preparation, const struct inject_options *options, struct failure *failure)
+static bool choose_donors(struct preparation *preparation, const struct inject_options *options,
+                          struct failure *failure)
 {
     const struct gvisor_signs gvisor = look_for_gvisor();
     struct failure unfit = {0};
@@ -108,7 +109,7 @@ static void clean_up(struct preparation *preparation)
     free(preparation->environment_text);
 }
 
-/* `shim resident [OPTION...] serve ...`, or the program in place of serve. The donor's directory may not be the target's. */
+/* `shim resident [OPTION...] serve ...`, or the program in place of serve. A donor may be in another directory. */
 static void list_arguments(struct string_list *list, struct preparation *preparation,
                            const struct inject_options *options, const struct process_status *donor)
 {

@@ -68,8 +68,8 @@ static bool reap_messenger(struct cast *cast, struct failure *failure)
 }
 
 /*
- * The resident's parent ends at once, so that it is the pod's orphan and not the donor's child. It shares the messenger's
- * memory in any case: both stand still in it.
+ * The resident's parent ends at once, so that it is the pod's orphan and not the donor's child. It shares the
+ * messenger's memory in any case: both stand still in it.
  */
 static bool make_orphan(struct cast *cast, enum injection_method method, struct failure *failure)
 {
@@ -125,8 +125,8 @@ static bool wait_for_resident(struct remote_process *resident, struct failure *f
     int error = resume_to_stop(resident, PTRACE_CONT, 0, &status);
     while (error == 0 && resident->is_stopped && delivered_signal(status) != SIGSTOP)
         error = resume_to_stop(resident, PTRACE_CONT, delivered_signal(status), &status);
-    if (error == 0 && !resident->is_stopped) error = WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD;
-    return error == 0 || fail(failure, "resident", error, NULL);
+    if (error == 0 && !resident->is_stopped) error = WIFEXITED(status) ? WEXITSTATUS(status) : ESRCH;
+    return (error == 0 && resident->is_stopped) || fail(failure, "resident", error, NULL);
 }
 
 static bool give_token(struct remote_process *resident, const uint8_t *token, int *token_pipe, struct failure *failure)
@@ -201,7 +201,8 @@ bool inject_resident(struct injection_plan *plan, struct injection *injection, s
     sigprocmask(SIG_SETMASK, &all, &before);
     signal(SIGCHLD, SIG_DFL);
     *injection = (struct injection){.token_pipe = -1};
-    bool worked = find_call_address(&cast.donor, failure) && attach_process(&cast.donor, plan->donor_start_time, failure) &&
+    bool worked = find_call_address(&cast.donor, failure) &&
+                  attach_process(&cast.donor, plan->donor_start_time, failure) &&
                   inject(&cast, plan, injection, failure);
     sigprocmask(SIG_SETMASK, &before, NULL);
     return worked;

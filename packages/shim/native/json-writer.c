@@ -5,7 +5,7 @@
 
 static const char REPLACEMENT[] = "\\ufffd";
 
-/* The length of the UTF-8 sequence that starts here, 0 when there is none (RFC 3629: neither overlong nor surrogate). */
+/* The length of the UTF-8 sequence that starts here, 0 when there is none (RFC 3629: not overlong, no surrogate). */
 static size_t sequence_length(const unsigned char *bytes)
 {
     if (bytes[0] < 0x80) return 1;

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* All that ptrace needs to know of a processor. Of a stopped process; the others' functions return errno, 0 for success. */
+/* All that ptrace needs to know of a processor, for processes that are stopped. What returns int returns errno or 0. */
 
 enum { REGISTER_WORDS = 34, CALL_ARGUMENTS = 6 };
 

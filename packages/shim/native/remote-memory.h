@@ -9,7 +9,7 @@
  */
 bool find_call_address(struct remote_process *process, struct failure *failure);
 
-/* Of a stopped process: whether the instruction is still there. It is not when another program was executed meanwhile. */
+/* Of a stopped process: whether the instruction is there still, or another program was executed meanwhile. */
 bool confirm_call_address(const struct remote_process *process, struct failure *failure);
 
 /* Whether the next instruction of a stopped process enters the kernel. */

@@ -25,7 +25,7 @@ static const long OPTIONS = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE
 
 static const uint64_t STEP_NS = 2000ull * 1000 * 1000;
 static const uint64_t NANOSECONDS_PER_SECOND = 1000ull * 1000 * 1000;
-static const uint64_t LONGEST_WAIT_NS = 60 * 1000ull * 1000 * 1000;
+static const uint64_t LONGEST_WAIT_NS = 500ull * 1000 * 1000;
 
 static uint64_t signal_bit(int signal)
 {
@@ -53,7 +53,10 @@ int delivered_signal(int status)
     return WSTOPSIG(status);
 }
 
-/* The kernel raises SIGCHLD for each change; it is blocked and so waits for us, however early it comes. */
+/*
+ * The kernel raises SIGCHLD for each change; it is blocked and so waits for us, however early it comes. Only of a process
+ * that another thread of it takes over by exec nothing is heard: that is found out by looking.
+ */
 static void wait_for_news(uint64_t nanoseconds)
 {
     if (nanoseconds > LONGEST_WAIT_NS) nanoseconds = LONGEST_WAIT_NS;
@@ -164,7 +167,7 @@ static bool block_signals(struct remote_process *process, struct failure *failur
     return true;
 }
 
-/* A call that is taken back is entered again when the process goes on, in whatever way the kernel would have done it. */
+/* A call that is taken back is entered again when the process goes on, in the way in which the kernel would do it. */
 static bool take_back_interrupted_call(struct remote_process *process, struct failure *failure)
 {
     int status;

@@ -59,7 +59,7 @@ void kill_process(struct remote_process *process);
  */
 int resume_to_stop(struct remote_process *process, int request, int signal, int *status);
 
-/* Waits until a traced process stops or ends. Errno, ETIMEDOUT included; ECHILD when there is no such process any more. */
+/* Waits until a traced process stops or ends. Errno, ETIMEDOUT included; ECHILD when there is no such process. */
 int wait_for_change(pid_t pid, uint64_t deadline_ns, int *status);
 
 /* Monotonic time at which a step has to be over. */

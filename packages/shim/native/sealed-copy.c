@@ -31,7 +31,7 @@ static bool read_all(int file, unsigned char *bytes, size_t size)
     return true;
 }
 
-/* A kernel may be set up to make memory files that cannot be executed unless asked; older ones do not know the question. */
+/* A kernel may make memory files that cannot be executed unless it is asked; older ones do not know the question. */
 static unsigned memory_file_flags(void)
 {
     int file = memfd_create("shim", MFD_CLOEXEC | MFD_ALLOW_SEALING | EXECUTABLE_FLAG);
