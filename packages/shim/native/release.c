@@ -9,8 +9,8 @@
 void free_child(struct child *child)
 {
     struct server *server = child->server;
-    stop_sending(child);
     forget_sweeps(child);
+    stop_sending(child);
     abandon_output(child);
     abandon_input(child);
     log_free(&child->log);
