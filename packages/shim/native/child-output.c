@@ -160,7 +160,7 @@ static uint64_t microseconds(struct timeval time)
 void report_exit(struct child *child)
 {
     struct connection *daemon = child->server->daemon;
-    if (child->state != CHILD_ENDED || child->exit_reported || daemon == NULL) return;
+    if (child->state != CHILD_ENDED || child->is_sweeping_at_end || child->exit_reported || daemon == NULL) return;
     child->exit_reported = true;
     int status = child->wait_status;
     bool by_signal = WIFSIGNALED(status);

@@ -65,6 +65,8 @@ struct child {
     struct rusage usage;
     uint64_t wall_ns;
     uint32_t killed_at_end;
+    /* What is left at the end is being killed: the ending is told when it is gone. */
+    bool is_sweeping_at_end;
     bool exit_reported;
     bool released;
 

@@ -19,7 +19,7 @@
 static void kill_at_end(struct child *child)
 {
     if (child->kill_at_end & SPAWN_KILL_GROUP_AT_END) kill(-child->pid, SIGKILL);
-    if (child->kill_at_end & SPAWN_KILL_TREE_AT_END) child->killed_at_end = kill_tree(child);
+    if (child->kill_at_end & SPAWN_KILL_TREE_AT_END) sweep_at_end(child);
 }
 
 static void end_leader(struct child *child)

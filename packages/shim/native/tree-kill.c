@@ -20,7 +20,9 @@ static const uint64_t SWEEP_LIMIT_NS = 1000ull * NANOSECONDS_PER_MS;
 struct sweep {
     struct sweep *next;
     struct child *child;
+    /* Whose answer it is; at the child's end nobody's. */
     uint32_t request;
+    bool is_at_end;
     uint32_t killed;
     uint64_t deadline_ns;
     uint64_t next_look_ns;
@@ -48,8 +50,8 @@ static uint32_t kill_marked(const struct process_table *table)
     return killed;
 }
 
-/* A stopped process neither forks nor leaves its group nor loses its parent. */
-uint32_t kill_tree(const struct child *child)
+/* How many processes it killed. A stopped process neither forks nor leaves its group nor loses its parent. */
+static uint32_t kill_tree(const struct child *child)
 {
     struct process_table table = {0};
     for (int round = 0; round < SEARCH_ROUNDS; round++)
@@ -59,7 +61,7 @@ uint32_t kill_tree(const struct child *child)
     return killed;
 }
 
-void sweep_tree(struct child *child, uint32_t request)
+static struct sweep *start_sweep(struct child *child)
 {
     struct server *server = child->server;
     struct sweep *sweep = must_allocate(sizeof *sweep);
@@ -67,12 +69,25 @@ void sweep_tree(struct child *child, uint32_t request)
     *sweep = (struct sweep){
         .next = server->sweeps,
         .child = child,
-        .request = request,
         .killed = kill_tree(child),
         .deadline_ns = now + SWEEP_LIMIT_NS,
         .next_look_ns = now,
     };
     server->sweeps = sweep;
+    return sweep;
+}
+
+void sweep_tree(struct child *child, uint32_t request)
+{
+    start_sweep(child)->request = request;
+}
+
+void sweep_at_end(struct child *child)
+{
+    struct sweep *sweep = start_sweep(child);
+    sweep->is_at_end = true;
+    child->killed_at_end = sweep->killed;
+    child->is_sweeping_at_end = true;
 }
 
 static size_t count_tree(const struct child *child)
@@ -87,6 +102,11 @@ static size_t count_tree(const struct child *child)
 static void tell(const struct sweep *sweep, size_t left)
 {
     struct connection *daemon = sweep->child->server->daemon;
+    if (sweep->is_at_end) {
+        sweep->child->is_sweeping_at_end = false;
+        send_soon(sweep->child);
+        return;
+    }
     if (daemon == NULL) return;
     size_t begin = begin_frame(&daemon->outgoing, REPLY_SWEPT);
     write_u32(&daemon->outgoing, sweep->child->id);

@@ -6,11 +6,14 @@
 struct child;
 struct server;
 
-/* Kills everything that came from the child; returns how many processes that were. Some may take a moment to be gone. */
-uint32_t kill_tree(const struct child *child);
-
-/* The same, and tells the daemon in answer to its request when nothing is left, or what is left after 1 s. */
+/*
+ * Kills everything that came from the child, and tells the daemon in answer to its request when nothing is left, or what is
+ * left after 1 s.
+ */
 void sweep_tree(struct child *child, uint32_t request);
+
+/* The same at the child's end: what was killed and when it is gone stands in the child's record. */
+void sweep_at_end(struct child *child);
 
 /* Looks at the kills that are under way; called in each turn. Returns in how many ms it wants to look again, -1: never. */
 int go_on_sweeping(struct server *server);
