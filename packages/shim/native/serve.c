@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "handover.h"
@@ -90,8 +91,12 @@ static void settle_signals(void)
     sigset_t all;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
-    /* What is ignored stays ignored across exec, so the children would inherit it. */
-    for (int signal_number = 1; signal_number < NSIG; signal_number++) signal(signal_number, SIG_DFL);
+    /* What is ignored stays ignored across exec. By system call: the C library keeps some signals to itself. */
+    const struct {
+        unsigned long handler, flags, restorer, mask;
+    } defaults = {0};
+    for (int signal_number = 1; signal_number <= HIGHEST_SIGNAL; signal_number++)
+        syscall(SYS_rt_sigaction, signal_number, &defaults, NULL, sizeof defaults.mask);
 }
 
 /* Three descriptors for every child, whatever the shim was started with, and none of ours. */

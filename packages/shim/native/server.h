@@ -37,6 +37,8 @@ struct server {
     struct rlimit open_files;
     struct rlimit pending_signals;
     uint32_t last_tag;
+    /* By index; 0 stands for children without a tag. */
+    bool tag_in_use[TAGS + 1];
     bool is_leaving;
     uint64_t idle_ns;
     /* Since when nobody needs the shim, monotonic; 0 while somebody does. */

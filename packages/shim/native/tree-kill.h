@@ -3,6 +3,8 @@
 
 #include <stdint.h>
 
+#include "protocol.h"
+
 struct child;
 struct server;
 
@@ -12,8 +14,8 @@ struct server;
  */
 void sweep_tree(struct child *child, uint32_t request);
 
-/* The same at the child's end: what was killed and when it is gone stands in the child's record. */
-void sweep_at_end(struct child *child);
+/* The same at the child's end, to its group or its tree. The ending is told when they are gone, with their number. */
+void sweep_at_end(struct child *child, enum signal_scope scope);
 
 /* Looks at the kills that are under way; called in each turn. Returns in how many ms it wants to look again, -1: never. */
 int go_on_sweeping(struct server *server);
