@@ -8,10 +8,12 @@ import type { Config } from './config.ts';
 import { EventMemory } from './execution/event-memory.ts';
 import { BaseEnvironment, withoutSecrets } from './os/environment.ts';
 import { selectLauncher } from './os/launcher-selection.ts';
-import type { SelectedLauncher, Succession } from './os/launcher-selection.ts';
+import type { Inheritance, SelectedLauncher, Succession } from './os/launcher-selection.ts';
 import { PrivateDirectory } from './os/private-directory.ts';
 import { findShell } from './os/shell.ts';
 import { OutputSpace } from './output/output-space.ts';
+import { resumeBehind, resumeFromDisk } from './output/resumed-output.ts';
+import { discardOthers, discardOutput, recoverOutput } from './output/spool-recovery.ts';
 import { VERSION } from './version.ts';
 
 /** Output of all commands that is kept in memory; the rest is on disk. */
@@ -47,6 +49,7 @@ export async function openCommands(
     retentionMs: config.outputRetentionMs,
     retainedCommands: config.retainedCommands,
   });
+  let inheritedFrom: string | undefined;
   const launcher = stack.use(
     await selectLauncher(
       {
@@ -58,9 +61,14 @@ export async function openCommands(
         environment: withoutSecrets(environment),
         log,
       },
-      goOnWith(registry),
+      async (inheritance) => {
+        inheritedFrom = inheritance.directory;
+        return await goOnWith(registry, inheritance);
+      },
     ),
   );
+  if (inheritedFrom !== undefined)
+    await discardOthers(inheritedFrom, new Set(registry.list().map(({ id }) => id)));
   const shell = findShell(environment['PATH']);
   const runner = new CommandRunner(registry, launcher, new BaseEnvironment(environment, log), shell);
   const owned = stack.move();
@@ -76,19 +84,23 @@ function serviceName({ host, port }: Config): string | undefined {
   return port === 0 ? undefined : `${host}:${port}`;
 }
 
-/** Commands that the daemon before this one started are this one's. */
-function goOnWith(registry: CommandRegistry): Succession {
-  return (label, lost) => {
-    const record = decodeRecord(label);
-    const command = record && registry.restore(record, lost);
-    return (
-      command && {
-        cookie: command.id,
-        sink: command.output.push,
-        follow: (leader) => void command.follow(leader),
-      }
-    );
-  };
+/** A command that the daemon before this one started is this one's, with what there is of its output. */
+async function goOnWith(
+  registry: CommandRegistry,
+  { label, dropped, directory }: Inheritance,
+): ReturnType<Succession> {
+  const record = decodeRecord(label);
+  if (!record) return undefined;
+  const onDisk = resumeFromDisk(await recoverOutput(directory, record.id), dropped);
+  if (!onDisk) await discardOutput(directory, record.id);
+  const command = registry.restore(record, onDisk ?? resumeBehind(dropped));
+  return (
+    command && {
+      cookie: command.id,
+      sink: command.output.push,
+      follow: (leader) => void command.follow(leader),
+    }
+  );
 }
 
 function capabilitiesOf(selected: SelectedLauncher): Capabilities {

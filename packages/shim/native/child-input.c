@@ -100,3 +100,9 @@ void end_input(struct child *child)
 {
     shut(child, EPIPE);
 }
+
+void abandon_input(struct child *child)
+{
+    loop_close(child->server->loop, &child->input.watch);
+    buffer_free(&child->input.pending);
+}

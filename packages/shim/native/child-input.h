@@ -19,4 +19,7 @@ void close_input(struct child *child);
 /* The leader has ended: nobody will read what is waiting. */
 void end_input(struct child *child);
 
+/* The daemon has released the child, and is told nothing any more: the child reads end of file. */
+void abandon_input(struct child *child);
+
 #endif

@@ -53,6 +53,12 @@ void connection_end(struct connection *connection)
     free_later(server, connection);
 }
 
+/* Who has not said who it is may send nothing but that. */
+static bool is_frame_length(const struct connection *connection, uint32_t length)
+{
+    return length > 0 && length <= (uint32_t)(connection->is_open ? MAX_FRAME_LENGTH : OPEN_FRAME_LENGTH);
+}
+
 /* Frames that are complete are taken; false when one of them ended the connection. */
 static bool take_frames(struct connection *connection)
 {
@@ -60,7 +66,7 @@ static bool take_frames(struct connection *connection)
     while (connection->watch.fd >= 0 && buffer_length(incoming) >= FRAME_HEAD_SIZE) {
         struct frame_reader reader = {.at = buffer_bytes(incoming), .end = buffer_bytes(incoming) + FRAME_HEAD_SIZE};
         uint32_t length = read_u32(&reader);
-        if (length == 0 || length > MAX_FRAME_LENGTH) return false;
+        if (!is_frame_length(connection, length)) return false;
         size_t size = FRAME_LENGTH_SIZE + (size_t)length;
         if (buffer_length(incoming) < size) return true;
         reader.end = buffer_bytes(incoming) + size;
@@ -78,7 +84,7 @@ static size_t wanted_size(const struct byte_buffer *incoming)
     struct frame_reader reader = {.at = buffer_bytes(incoming), .end = buffer_bytes(incoming) + FRAME_HEAD_SIZE};
     size_t size = FRAME_LENGTH_SIZE + (size_t)read_u32(&reader);
     size_t missing = size > buffer_length(incoming) ? size - buffer_length(incoming) : 0;
-    return missing > READ_SIZE && size <= FRAME_LENGTH_SIZE + (size_t)MAX_FRAME_LENGTH ? missing : READ_SIZE;
+    return missing > READ_SIZE ? missing : READ_SIZE;
 }
 
 static void receive(struct connection *connection)

@@ -35,7 +35,7 @@ uint64_t read_u64(struct frame_reader *reader)
 {
     uint64_t low = read_u32(reader);
     uint64_t high = read_u32(reader);
-    return low | high << 32;
+    return reader->failed ? 0 : low | high << 32;
 }
 
 const char *read_string(struct frame_reader *reader)

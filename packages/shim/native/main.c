@@ -17,6 +17,7 @@ struct mode {
 
 static const struct mode MODES[] = {
     {"serve", "[--listen SOCKET] [--fd N]", "start and watch children for a daemon (PROTOCOL.md)", serve_mode},
+    {"init", "[-g] [-s] [--] COMMAND [ARGUMENT...]", "run a command as PID 1 of a container", init_mode},
 };
 
 enum { MODE_COUNT = sizeof MODES / sizeof MODES[0] };

@@ -10,6 +10,8 @@ enum {
     /* u32 length, u8 type. */
     FRAME_HEAD_SIZE = 5,
     MAX_FRAME_LENGTH = 32 * 1024 * 1024,
+    /* u8 type, u32 version, the token. */
+    OPEN_FRAME_LENGTH = 1 + 4 + TOKEN_SIZE,
     /* u32 length, u8 type, u32 id, u8 stream. */
     OUTPUT_HEAD_SIZE = 10,
     MAX_WRITE_SIZE = 64 * 1024,

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "child-input.h"
 #include "child-output.h"
 #include "release.h"
 #include "server.h"
@@ -11,7 +12,7 @@ void free_child(struct child *child)
     stop_sending(child);
     forget_sweeps(child);
     abandon_output(child);
-    buffer_free(&child->input.pending);
+    abandon_input(child);
     log_free(&child->log);
     if (!child->released) remove_child(&server->children, child);
     free(child->cookie);
@@ -28,6 +29,7 @@ void release_child(struct child *child)
         stop_sending(child);
         forget_sweeps(child);
         abandon_output(child);
+        abandon_input(child);
         log_free(&child->log);
     } else {
         free_child(child);

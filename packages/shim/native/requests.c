@@ -117,8 +117,9 @@ static bool take_release(struct server *server, struct frame_reader *reader)
 
 static bool take_farewell(struct server *server, struct frame_reader *reader)
 {
+    if (!reader_is_complete(reader)) return false;
     server->is_leaving = true;
-    return reader_is_complete(reader);
+    return true;
 }
 
 bool take_request(struct connection *connection, enum request_type type, struct frame_reader *reader)

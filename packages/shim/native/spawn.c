@@ -25,11 +25,11 @@ static bool fails(volatile struct spawn_result *result, enum spawn_step step, lo
     return true;
 }
 
-/* Decimal digits of a number from -1000 to 1000; returns how many characters. */
+/* Decimal digits of any number, of which the kernel takes -1000 to 1000; returns how many characters. */
 static size_t format_adjustment(int value, char *text)
 {
     size_t length = 0;
-    unsigned int rest = value < 0 ? (unsigned int)-value : (unsigned int)value;
+    unsigned int rest = value < 0 ? 0u - (unsigned int)value : (unsigned int)value;
     if (value < 0) text[length++] = '-';
     unsigned int divisor = 1;
     while (rest / divisor >= 10) divisor *= 10;

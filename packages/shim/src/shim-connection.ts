@@ -234,6 +234,8 @@ export class ShimConnection implements ChildLink, AsyncDisposable {
     const child = new ShimChild(id, this, this.#adoption(label, dropped));
     child.adopt(pid, stdinOpen);
     this.#children.set(id, child);
+    // Its last words may cross its release: a new child must not get them by having its id.
+    this.#lastId = Math.max(this.#lastId, id);
     this.#adopted.push({ child, pid, startTime, dropped, label });
   }
 

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { ServiceError } from '@pod-agent/daemon-kit/service-error';
 import type { Outcome } from '../execution/outcome.ts';
-import type { LogPosition } from '../output/log-entry.ts';
 import type { OutputSpace } from '../output/output-space.ts';
 import { ProcessOutput } from '../output/process-output.ts';
+import type { ResumedOutput } from '../output/resumed-output.ts';
 import type { CommandRecord } from './command-record.ts';
 import { Command } from './command.ts';
 import type { CommandRequest } from './schema.ts';
@@ -42,14 +42,11 @@ export class CommandRegistry implements AsyncDisposable {
     return this.#register(command);
   }
 
-  /** A command that an earlier daemon started; so many bytes of its output are lost. Undefined when the id is known. */
-  restore(
-    { id, request, startedAt, key }: CommandRecord,
-    lost: { readonly stdout: number; readonly stderr: number },
-  ): Command | undefined {
+  /** A command that an earlier daemon started, and what there is of its output. Undefined when the id is known. */
+  restore({ id, request, startedAt, key }: CommandRecord, past: ResumedOutput): Command | undefined {
     if (this.#commands.has(id)) return undefined;
-    const log = this.#space.createLog(id, () => this.#forget(command), positionBehind(lost));
-    const command = new Command(id, request, new ProcessOutput(log, lost), startedAt);
+    const log = this.#space.createLog(id, () => this.#forget(command), past.log);
+    const command = new Command(id, request, new ProcessOutput(log, past.output), startedAt);
     if (key) this.rememberKey(key.name, key.fingerprint, command);
     return this.#register(command);
   }
@@ -154,13 +151,4 @@ export class CommandRegistry implements AsyncDisposable {
 /** A foreground command that never started (contract §3.1), and one whose request was refused for want of room. */
 function leavesNoRecord(outcome: Outcome, { request }: Command): boolean {
   return outcome.kind === 'failed-to-start' && (!request.background || outcome.exhausted);
-}
-
-/**
- * Where a log goes on of which so many bytes are lost. How many events they made is not known: not more than bytes, so
- * that no event behind them has an id that an earlier one had.
- */
-function positionBehind({ stdout, stderr }: { stdout: number; stderr: number }): LogPosition {
-  const lost = stdout + stderr;
-  return { sequence: lost > 0 ? 1 : 0, events: lost, offset: lost };
 }

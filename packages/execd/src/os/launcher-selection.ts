@@ -1,5 +1,4 @@
 import type { Logger } from '@pod-agent/daemon-kit/log';
-import type { AdoptedChild, ShimConnection } from '@pod-agent/shim/shim-connection';
 import { ChildProcessLauncher } from './child-process-launcher.ts';
 import type { Environment } from './environment.ts';
 import { MemoryKills } from './memory-kills.ts';
@@ -7,6 +6,7 @@ import { childOomScoreAdjustment } from './oom-score.ts';
 import type { PrivateDirectory } from './private-directory.ts';
 import type { LaunchedProcess, OutputSink, ProcessLauncher } from './process-launcher.ts';
 import { ShimHost } from './shim-host.ts';
+import type { InheritedShim } from './shim-host.ts';
 import { ShimLauncher } from './shim-launcher.ts';
 import { findShim } from './shim-program.ts';
 
@@ -27,17 +27,25 @@ export interface LauncherSettings {
   readonly log: Logger;
 }
 
-/** What becomes of a process that the daemon before this one started. */
+/** Who goes on with a process that the daemon before this one started. */
 interface Successor {
+  /** The value of its EXECUTION_COOKIE. */
+  readonly cookie: string;
   readonly sink: OutputSink;
   follow(process: LaunchedProcess): void;
 }
 
-/** Finds who goes on with a process, by its label. Undefined for a process that nobody knows: it is left alone. */
-export type Succession = (
-  label: string,
-  dropped: { readonly stdout: number; readonly stderr: number },
-) => (Successor & { readonly cookie: string }) | undefined;
+/** What is known of such a process. */
+export interface Inheritance {
+  readonly label: string;
+  /** So many bytes of each stream are not repeated. */
+  readonly dropped: { readonly stdout: number; readonly stderr: number };
+  /** The private directory of the daemon before, which is this one's now. */
+  readonly directory: string;
+}
+
+/** Finds who goes on with a process. Undefined for one that nobody knows: it is left alone. Never rejects. */
+export type Succession = (inheritance: Inheritance) => Promise<Successor | undefined>;
 
 /** The launcher that is in force, and why. */
 export interface SelectedLauncher extends AsyncDisposable {
@@ -74,14 +82,8 @@ async function openShim(
 ): Promise<SelectedLauncher> {
   const { log } = settings;
   const host = new ShimHost(settings);
-  const successors = new Map<string, ReturnType<Succession>>();
-  const found = await host.takeOver((label, dropped) => {
-    const text = label.toString();
-    const successor = succession(text, dropped);
-    successors.set(text, successor);
-    return successor?.sink ?? (() => undefined);
-  });
-  const connection = found ?? (await host.start());
+  const inherited = await host.takeOver();
+  const connection = inherited?.connection ?? (await host.start());
   const memoryKills = new MemoryKills();
   const launcher = new ShimLauncher(connection, {
     connect: () => host.start(),
@@ -89,14 +91,14 @@ async function openShim(
     memoryKills,
     oomScoreAdjustment: childOomScoreAdjustment(),
   });
-  for (const adopted of connection.adopted) {
-    handOver(launcher, adopted, successors.get(adopted.label.toString()));
+  if (inherited) {
+    await handOver(launcher, inherited, succession);
+    log.info('commands of an earlier execd taken over', { count: connection.adopted.length });
   }
-  if (found) log.info('commands of an earlier execd taken over', { count: connection.adopted.length });
   return {
     launcher,
     kind: 'shim',
-    reason: describe(settings, found),
+    reason: describe(settings, inherited !== undefined),
     pid: () => launcher.shimPid,
     async [Symbol.asyncDispose]() {
       await launcher[Symbol.asyncDispose]();
@@ -105,17 +107,25 @@ async function openShim(
   };
 }
 
-function handOver(
+async function handOver(
   launcher: ShimLauncher,
-  { child, pid }: AdoptedChild,
-  successor: ReturnType<Succession>,
-): void {
-  if (successor) successor.follow(launcher.adopt(child, pid, successor.cookie));
-  else child.release();
+  { connection, held, directory }: InheritedShim,
+  succession: Succession,
+): Promise<void> {
+  for (const [index, { child, pid, label, dropped }] of connection.adopted.entries()) {
+    const successor = await succession({ label: label.toString(), dropped, directory });
+    if (successor) {
+      held[index]?.passOn(successor.sink);
+      successor.follow(launcher.adopt(child, pid, successor.cookie));
+    } else {
+      held[index]?.passOn(() => undefined);
+      child.release();
+    }
+  }
 }
 
-function describe({ choice }: LauncherSettings, found: ShimConnection | undefined): string {
-  if (found) return 'it was taken over from an earlier execd';
+function describe({ choice }: LauncherSettings, isInherited: boolean): string {
+  if (isInherited) return 'it was taken over from an earlier execd';
   return choice === 'shim' ? 'it was asked for' : 'it is there and works';
 }
 

@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import type { Logger } from '@pod-agent/daemon-kit/log';
 import { TOKEN_BYTES } from '@pod-agent/shim/frames';
 import { ShimConnection } from '@pod-agent/shim/shim-connection';
-import type { Adoption } from '@pod-agent/shim/shim-connection';
 import { startShim } from '@pod-agent/shim/start-shim';
 import { z } from 'zod';
 import type { Environment } from './environment.ts';
+import { HeldOutput } from './held-output.ts';
 import { listPrivateDirectories } from './private-directory.ts';
 import type { PrivateDirectory } from './private-directory.ts';
 
@@ -35,6 +35,14 @@ export interface ShimHostOptions {
   readonly log: Logger;
 }
 
+/** The shim of a daemon that was killed. */
+export interface InheritedShim {
+  readonly connection: ShimConnection;
+  /** The output of each adopted child, in their order. */
+  readonly held: readonly HeldOutput[];
+  readonly directory: string;
+}
+
 /** Starts shims for this daemon, and finds the one of the daemon before it. */
 export class ShimHost {
   readonly #options: ShimHostOptions;
@@ -47,16 +55,14 @@ export class ShimHost {
    * Connects to the shim of a daemon that was killed. Its directory becomes ours. Undefined when there is none; a daemon
    * that is alive keeps its shim.
    */
-  async takeOver(adoption: Adoption): Promise<ShimConnection | undefined> {
+  async takeOver(): Promise<InheritedShim | undefined> {
     const { owner, candidates, directory } = this.#options;
     if (owner === undefined) return undefined;
     for (const path of await listPrivateDirectories(candidates)) {
       const record = await readRecord(join(path, RECORD));
       if (record?.owner !== owner) continue;
-      const connection = await connect(join(path, SOCKET), Buffer.from(record.token, 'hex'), adoption);
-      if (!connection) continue;
-      await directory.adopt(path);
-      return connection;
+      const inherited = await connect(join(path, SOCKET), Buffer.from(record.token, 'hex'));
+      if (inherited) return { ...inherited, directory: await directory.adopt(path) };
     }
     return undefined;
   }
@@ -86,6 +92,8 @@ export class ShimHost {
         throw new Error(`too long for a socket: ${socket}`);
       const record = JSON.stringify({ token: token.toString('hex'), owner });
       await writeFile(join(path, RECORD), record, { mode: 0o600 });
+      // Of a shim that was killed.
+      await rm(socket, { force: true });
       return socket;
     } catch (error) {
       log.warn('commands will not survive a crash of execd', { reason: String(error) });
@@ -104,11 +112,20 @@ async function readRecord(path: string): Promise<z.infer<typeof recordSchema> | 
 }
 
 /** Undefined when nobody listens, or who listens has its daemon. */
-async function connect(path: string, token: Buffer, adoption: Adoption): Promise<ShimConnection | undefined> {
+async function connect(
+  path: string,
+  token: Buffer,
+): Promise<Pick<InheritedShim, 'connection' | 'held'> | undefined> {
   const socket = createConnection({ path });
+  const held: HeldOutput[] = [];
+  const hold = () => {
+    const output = new HeldOutput();
+    held.push(output);
+    return output.sink;
+  };
   try {
     await once(socket, 'connect');
-    return await ShimConnection.open(socket, token, adoption, HELLO_TIMEOUT_MS);
+    return { connection: await ShimConnection.open(socket, token, hold, HELLO_TIMEOUT_MS), held };
   } catch {
     socket.destroy();
     return undefined;

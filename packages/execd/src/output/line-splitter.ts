@@ -21,6 +21,11 @@ JSON_COST.fill(MAX_JSON_COST, 0x00, 0x20);
 JSON_COST.fill(3, 0x80, 0x100);
 for (const short of '\b\t\n\f\r"\\') JSON_COST[short.charCodeAt(0)] = 2;
 
+interface SplitterOptions {
+  readonly maxEventBytes?: number | undefined;
+  readonly afterCarriageReturn?: boolean;
+}
+
 /**
  * Cuts the bytes of one stream into blocks of whole events by the rules of contract §2.7, in any chunking the same.
  * A line is held back until its terminator arrives; a line whose JSON would exceed `maxEventBytes` is cut into several
@@ -33,10 +38,15 @@ export class LineSplitter {
   readonly #sliceBytes: number;
   readonly #held = new GrowingBuffer();
   #heldCost = 0;
-  #afterCarriageReturn = false;
+  #afterCarriageReturn: boolean;
 
-  constructor(stream: OutputStream, maxEventBytes: number = MAX_EVENT_TEXT_BYTES) {
+  /** `afterCarriageReturn`: what came before the first push ended with CR. */
+  constructor(
+    stream: OutputStream,
+    { maxEventBytes = MAX_EVENT_TEXT_BYTES, afterCarriageReturn = false }: SplitterOptions = {},
+  ) {
     this.#stream = stream;
+    this.#afterCarriageReturn = afterCarriageReturn;
     this.#maxEventBytes = maxEventBytes;
     this.#sliceBytes = Math.min(SLICE_BYTES, Math.floor(maxEventBytes / MAX_JSON_COST));
   }

@@ -4,7 +4,7 @@ import type { OutputBlock } from './output-block.ts';
 import { OutputReader } from './output-reader.ts';
 import type { LogSource } from './output-reader.ts';
 import { Spool } from './spool.ts';
-import type { SpoolDirectory, SpoolSegment } from './spool.ts';
+import type { SpoolDirectory, SpoolOrigin, SpoolSegment } from './spool.ts';
 
 /** Bytes that wait for the disk before `append` asks its caller to slow down. */
 const PRESSURE_BYTES = 8 * 1024 * 1024;
@@ -22,6 +22,13 @@ export interface LogSpace {
   /** Called when the disk refused a write; from then on the log keeps what fits into memory. */
   spoolFailed(error: unknown): void;
 }
+
+/** What came before the first block that will be appended: on disk, or lost. */
+export interface LogPast extends SpoolOrigin {
+  readonly end: LogPosition;
+}
+
+const NO_PAST: LogPast = { segments: [], stderrBytes: 0, end: LOG_START };
 
 /**
  * An append-only log of output blocks that any number of readers follow, each from its own position. The newest blocks
@@ -47,12 +54,13 @@ export class OutputLog implements LogSource, AsyncDisposable {
   #flushAll = false;
   #pressure: PromiseWithResolvers<void> | undefined;
 
-  /** `start` is where the log begins: behind output that was lost before. */
-  constructor(space: LogSpace, name: string, start: LogPosition = LOG_START) {
+  /** `past` is what the log goes on from. */
+  constructor(space: LogSpace, name: string, past: LogPast = NO_PAST) {
     this.#space = space;
-    this.#spool = new Spool(space.directory, name);
-    this.#end = start;
-    this.#unwrittenSequence = start.sequence;
+    this.#spool = new Spool(space.directory, name, past);
+    this.#end = past.end;
+    this.#unwrittenSequence = past.end.sequence;
+    this.#reportUsage();
   }
 
   /** Where the oldest block that can still be read begins. */

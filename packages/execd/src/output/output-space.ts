@@ -1,6 +1,5 @@
-import type { LogPosition } from './log-entry.ts';
 import { OutputLog } from './output-log.ts';
-import type { LogSpace } from './output-log.ts';
+import type { LogPast, LogSpace } from './output-log.ts';
 import type { SpoolDirectory } from './spool.ts';
 
 export interface OutputSpaceOptions {
@@ -47,11 +46,11 @@ export class OutputSpace implements LogSpace {
   }
 
   /**
-   * A new log, which begins at `start`. `evict` is called when room is needed after the log was closed; it must dispose the
-   * log.
+   * A new log, which goes on from `past`. `evict` is called when room is needed after the log was closed; it must dispose
+   * the log.
    */
-  createLog(name: string, evict: EvictionHandler, start?: LogPosition): OutputLog {
-    const log = new OutputLog(this, name, start);
+  createLog(name: string, evict: EvictionHandler, past?: LogPast): OutputLog {
+    const log = new OutputLog(this, name, past);
     this.#logs.set(log, evict);
     return log;
   }

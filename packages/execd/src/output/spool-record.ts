@@ -1,3 +1,4 @@
+import type { LogPosition } from './log-entry.ts';
 import type { OutputBlock } from './output-block.ts';
 
 /**
@@ -9,6 +10,29 @@ export const RECORD_HEADER_BYTES = 20;
 const STDERR_FLAG = 1;
 const FRAGMENT_FLAG = 1;
 const AFTER_CR_FLAG = 2;
+
+/**
+ * What a segment begins with, so that it can be read by who did not write it. Little-endian f64: sequence, events and
+ * offset of its first block, and how many of the bytes before are stderr's.
+ */
+export const SEGMENT_HEADER_BYTES = 32;
+
+export function encodeSegmentHeader({ sequence, events, offset }: LogPosition, stderrBytes: number): Buffer {
+  const header = Buffer.alloc(SEGMENT_HEADER_BYTES);
+  for (const [index, value] of [sequence, events, offset, stderrBytes].entries())
+    header.writeDoubleLE(value, index * 8);
+  return header;
+}
+
+/** Undefined for bytes that are no such header. */
+export function decodeSegmentHeader(bytes: Buffer): { start: LogPosition; stderrBytes: number } | undefined {
+  if (bytes.length < SEGMENT_HEADER_BYTES) return undefined;
+  const [sequence = NaN, events = NaN, offset = NaN, stderrBytes = NaN] = [0, 8, 16, 24].map((at) =>
+    bytes.readDoubleLE(at),
+  );
+  const isWhole = [sequence, events, offset, stderrBytes].every((value) => Number.isSafeInteger(value));
+  return isWhole ? { start: { sequence, events, offset }, stderrBytes } : undefined;
+}
 
 /** The header of a block's record. */
 export function encodeRecordHeader(block: OutputBlock): Buffer {

@@ -3,7 +3,14 @@ import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LogEntry, LogPosition } from './log-entry.ts';
 import { positionAfter } from './log-entry.ts';
-import { RECORD_HEADER_BYTES, decodeRecord, encodeRecordHeader, recordSize } from './spool-record.ts';
+import {
+  RECORD_HEADER_BYTES,
+  SEGMENT_HEADER_BYTES,
+  decodeRecord,
+  encodeRecordHeader,
+  encodeSegmentHeader,
+  recordSize,
+} from './spool-record.ts';
 
 /** Old output is given back to the disk a segment at a time. */
 export const SEGMENT_BYTES = 4 * 1024 * 1024;
@@ -23,17 +30,30 @@ export interface SpoolSegment {
   bytes: number;
 }
 
+/** What stands on disk of a log before its first write: segments that an earlier daemon left, or nothing. */
+export interface SpoolOrigin {
+  readonly segments: readonly SpoolSegment[];
+  /** How many of the bytes before the first that will be written are stderr's. */
+  readonly stderrBytes: number;
+}
+
+const NOTHING: SpoolOrigin = { segments: [], stderrBytes: 0 };
+
 /** The part of a log that is on disk: segments in order, the last one being written. */
 export class Spool implements AsyncDisposable {
   readonly #directory: SpoolDirectory;
   readonly #name: string;
-  readonly #segments: SpoolSegment[] = [];
+  readonly #segments: SpoolSegment[];
   #writing: FileHandle | undefined;
-  #bytes = 0;
+  #bytes: number;
+  #stderrBytes: number;
 
-  constructor(directory: SpoolDirectory, name: string) {
+  constructor(directory: SpoolDirectory, name: string, { segments, stderrBytes } = NOTHING) {
     this.#directory = directory;
     this.#name = name;
+    this.#segments = [...segments];
+    this.#bytes = segments.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.#stderrBytes = stderrBytes;
   }
 
   get segments(): readonly SpoolSegment[] {
@@ -54,11 +74,13 @@ export class Spool implements AsyncDisposable {
     if (!first || !last) return;
     const segment = await this.#segmentFor(first.position);
     const buffers = entries.flatMap(({ block }) => [encodeRecordHeader(block), block.bytes]);
+    if (segment.bytes === 0) buffers.unshift(encodeSegmentHeader(first.position, this.#stderrBytes));
     const size = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
     await writeFully(this.#writing, buffers, segment.bytes);
     segment.bytes += size;
     segment.end = positionAfter(last);
     this.#bytes += size;
+    for (const { block } of entries) if (block.stream === 'stderr') this.#stderrBytes += block.bytes.length;
   }
 
   /** Closes the file that is being written; a later write starts a new segment. */
@@ -100,7 +122,7 @@ export class Spool implements AsyncDisposable {
 export class SegmentReader implements AsyncDisposable {
   readonly #segment: SpoolSegment;
   #file: FileHandle | undefined;
-  #fileOffset = 0;
+  #fileOffset = SEGMENT_HEADER_BYTES;
   #position: LogPosition;
 
   constructor(segment: SpoolSegment) {

@@ -2,6 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
+import { execdClient } from './execd-client.ts';
+import type { ExecdClient } from './execd-client.ts';
+import { withLauncher } from './launcher.ts';
 
 /** The program file of the build. */
 export const BUILT_EXECD = join(import.meta.dirname, '..', '..', 'dist', 'main.cjs');
@@ -19,13 +22,18 @@ export interface ExecdProcess extends AsyncDisposable {
   readonly ended: Promise<number | string>;
 }
 
-/** Starts the build with these arguments, in this directory; nothing is waited for. */
+/**
+ * Starts the build with these arguments, in this directory; nothing is waited for. A wrapper is a program with arguments
+ * that runs what follows them, in its own place.
+ */
 export function startExecdProcess(
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>> = process.env,
   workingDirectory?: string,
+  wrapper: readonly string[] = [],
 ): ExecdProcess {
-  const child = spawn(process.execPath, [BUILT_EXECD, ...args], {
+  const [file = '', ...rest] = [...wrapper, process.execPath, BUILT_EXECD, ...withLauncher(args)];
+  const child = spawn(file, rest, {
     cwd: workingDirectory,
     env: environment,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -68,17 +76,25 @@ export function startExecdProcess(
   };
 }
 
-/** Starts it on a free port of 127.0.0.1 and waits until it listens. */
+/**
+ * Starts it on a free port of 127.0.0.1, unless the arguments name another, and waits until it listens. Rejects with
+ * what it said when it ends instead.
+ */
 export async function startListening(
   args: readonly string[] = [],
   environment: Readonly<Record<string, string | undefined>> = process.env,
   workingDirectory?: string,
-): Promise<ExecdProcess & { readonly url: string }> {
+  wrapper: readonly string[] = [],
+): Promise<ExecdProcess & ExecdClient> {
   const execd = startExecdProcess(
     ['--host', '127.0.0.1', '--port', '0', ...args],
     environment,
     workingDirectory,
+    wrapper,
   );
-  const line = await execd.logged(({ msg }) => msg === 'execd listening');
-  return Object.assign(execd, { url: `http://127.0.0.1:${String(line['port'])}` });
+  const failed = execd.ended.then((ending) => {
+    throw new Error(`execd ended with ${ending}: ${execd.stderr}${JSON.stringify(execd.log.at(-1))}`);
+  });
+  const line = await Promise.race([execd.logged(({ msg }) => msg === 'execd listening'), failed]);
+  return Object.assign(execd, execdClient(`http://127.0.0.1:${String(line['port'])}`));
 }

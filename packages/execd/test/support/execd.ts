@@ -1,56 +1,28 @@
 import { silentLogger } from '@pod-agent/daemon-kit/log';
 import { startApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
+import { execdClient, parseEvents } from './execd-client.ts';
+import type { ExecdClient } from './execd-client.ts';
 import { BUILT_EXECD } from './execd-process.ts';
+import { withLauncher } from './launcher.ts';
 import type { StreamEvent } from '../../src/execution/event-schema.ts';
 
+export { parseEvents, readEvents } from './execd-client.ts';
+
 /** A real execd in this process, on a port of its own. Disposing it ends everything that it started. */
-export interface Execd extends AsyncDisposable {
-  readonly url: string;
-  /** fetch on one of its paths; an object body is sent as JSON. The connection is closed after the answer. */
-  request(method: string, path: string, body?: unknown, init?: RequestInit): Promise<Response>;
-  /** Runs a command to its end and returns the events that are no pings. */
-  run(body: Record<string, unknown>): Promise<StreamEvent[]>;
-}
+export interface Execd extends ExecdClient, AsyncDisposable {}
 
 /** Starts execd with these flags and this environment instead of the test's. */
 export async function startExecd(
   flags: readonly string[] = [],
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<Execd> {
-  const { config } = readConfig(['--host', '127.0.0.1', '--port', '0', ...flags], environment);
+  const { config } = readConfig(['--host', '127.0.0.1', '--port', '0', ...withLauncher(flags)], environment);
   const app = await startApp(config, environment, silentLogger, [process.execPath, BUILT_EXECD]);
-  const url = `http://127.0.0.1:${app.port}`;
-  const request = (method: string, path: string, body?: unknown, init: RequestInit = {}) =>
-    fetch(url + path, {
-      ...init,
-      method,
-      headers: new Headers([['connection', 'close'], ...new Headers(init.headers).entries()]),
-      ...(body === undefined ? {} : { body: encodeBody(body) }),
-    });
   return {
-    url,
-    request,
-    run: async (body) => readEvents(await request('POST', '/command', body)),
+    ...execdClient(`http://127.0.0.1:${app.port}`),
     [Symbol.asyncDispose]: () => app[Symbol.asyncDispose](),
   };
-}
-
-/** All events of an answer but the pings. Throws when the answer is not a stream. */
-export async function readEvents(response: Response): Promise<StreamEvent[]> {
-  const text = await response.text();
-  if (response.status !== 200) throw new Error(`status ${response.status}: ${text}`);
-  return parseEvents(text);
-}
-
-/** The events of a bare or an SSE body, without the pings. */
-export function parseEvents(text: string): StreamEvent[] {
-  return text
-    .split('\n')
-    .map((line) => (line.startsWith('data: ') ? line.slice(6) : line))
-    .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line) as StreamEvent)
-    .filter(({ type }) => type !== 'ping');
 }
 
 /** The texts of all events of one stream. */
@@ -78,7 +50,7 @@ export interface OpenStream {
 
 /** Runs a command and returns once its id is known. */
 export async function openStream(
-  execd: Execd,
+  execd: ExecdClient,
   body: Record<string, unknown>,
   init?: RequestInit,
 ): Promise<OpenStream> {
@@ -104,9 +76,4 @@ export async function openStream(
     },
     leave: () => reader.cancel(),
   };
-}
-
-function encodeBody(body: unknown): string | Uint8Array<ArrayBuffer> | ReadableStream {
-  if (typeof body === 'string' || body instanceof ReadableStream) return body;
-  return body instanceof Uint8Array ? Uint8Array.from(body) : JSON.stringify(body);
 }

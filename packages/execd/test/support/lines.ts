@@ -31,7 +31,7 @@ export function referenceTexts(bytes: Buffer, afterCarriageReturn = false): stri
 
 /** What a splitter makes of a whole stdout that arrives in these chunks. */
 export function split(chunks: readonly Buffer[], maxEventBytes?: number): OutputBlock[] {
-  const splitter = new LineSplitter('stdout', maxEventBytes);
+  const splitter = new LineSplitter('stdout', { maxEventBytes });
   const blocks = chunks.flatMap((chunk) => splitter.push(chunk, TIMESTAMP));
   return [...blocks, ...splitter.end(TIMESTAMP)];
 }

@@ -54,21 +54,46 @@ export function isAlive(pid: number): boolean {
   }
 }
 
+/** SIGKILL, if it is still there. */
+export function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // Gone.
+  }
+}
+
 /** The processes that run and carry the execution's id in their environment. */
 export function processesOf(executionId: string): number[] {
-  const pids = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number);
-  return pids.filter(
-    (pid) => isAlive(pid) && environmentOf(pid).includes(`${EXECUTION_COOKIE}=${executionId}`),
+  const cookie = `${EXECUTION_COOKIE}=${executionId}`;
+  return runningProcesses().filter((pid) => procFile(pid, 'environ').split('\0').includes(cookie));
+}
+
+/** The processes, this one aside, that run and have this text in their environment or their arguments. */
+export function processesThatName(text: string): number[] {
+  return runningProcesses().filter(
+    (pid) => pid !== process.pid && (procFile(pid, 'environ') + procFile(pid, 'cmdline')).includes(text),
   );
 }
 
-function environmentOf(pid: number): string[] {
+/** The processes that run as this user. */
+export function processesOfUser(uid: number): number[] {
+  const real = new RegExp(`^Uid:\\s+${uid}\\s`, 'm');
+  return runningProcesses().filter((pid) => real.test(procFile(pid, 'status')));
+}
+
+function runningProcesses(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter(isAlive);
+}
+
+function procFile(pid: number, name: string): string {
   try {
-    return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
+    return readFileSync(`/proc/${pid}/${name}`, 'latin1');
   } catch {
     // Gone.
-    return [];
+    return '';
   }
 }
