@@ -11,6 +11,7 @@ import { until } from '../support/until.ts';
 
 const [SIGHUP, SIGINT, SIGKILL, SIGUSR1, SIGTERM, SIGCONT, SIGSTOP] = [1, 2, 9, 10, 15, 18, 19];
 const SLEEP = program(['/bin/sleep', '300']);
+const HEIR_LIMIT_MS = 10_000;
 /** Start times are told in these. */
 const CLOCK_TICK_MS = 10;
 /** A leader that starts two children in its group, names them, and takes no notice of signals but SIGKILL. */
@@ -180,12 +181,13 @@ describe('signal', () => {
 });
 
 /**
- * Another child with the same pid; undefined when it cannot be had. Others start processes, too, so it takes attempts. A pid
- * comes back after a while only, so that its start time tells who is meant.
+ * Another child with the same pid; undefined where the next pid cannot be chosen. Others start processes, too, so it takes
+ * attempts. A pid comes back after a while only, so that its start time tells who is meant.
  */
 async function heirOf(serve: Serve, pid: number, request = SLEEP): Promise<RunningChild | undefined> {
   await delay(CLOCK_TICK_MS * 3);
-  for (let attempt = 0; attempt < 200; attempt++) {
+  const deadline = Date.now() + HEIR_LIMIT_MS;
+  while (Date.now() < deadline) {
     try {
       writeFileSync('/proc/sys/kernel/ns_last_pid', String(pid - 1));
     } catch {
@@ -196,5 +198,5 @@ async function heirOf(serve: Serve, pid: number, request = SLEEP): Promise<Runni
     kill(candidate.pid);
     await candidate.finish();
   }
-  return undefined;
+  throw new Error(`nobody got pid ${pid} in time`);
 }

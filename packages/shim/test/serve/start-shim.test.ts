@@ -39,8 +39,10 @@ describe('startShim', () => {
     const token = randomBytes(32);
     const first = await startShim(settings({ listenPath, token }));
     const { shimPid } = first;
-    first.spawn(script('echo kept; exec sleep 300'), () => undefined);
+    const before = new OutputRecord();
+    first.spawn(script('echo kept; exec sleep 300'), before.sink);
     await first.spawn(script(''), () => undefined).exited;
+    await until(() => before.text() === 'kept\n');
     await first.abandon();
     const output = new OutputRecord();
     await using next = await ShimConnection.open(

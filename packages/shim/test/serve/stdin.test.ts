@@ -147,6 +147,17 @@ describe('write and close-stdin', () => {
     await expect(running.child.write(Buffer.from('x'))).rejects.toThrow(StdinClosedError);
   });
 
+  test('a child that is released while it runs reads end of file', async () => {
+    await using serve = await Serve.startListening({ listen: abstractName() });
+    await using daemon = await serve.reconnectRaw();
+    daemon.send(encodeSpawn(1, CAT), encodeWrite(1, Buffer.from('read')));
+    const { pid } = await daemon.hears('started', 1);
+    await until(() => daemon.output(1).toString() === 'read');
+    daemon.send(encodeRelease(1));
+    await until(() => statOf(pid) === undefined);
+    expect(daemon.told.filter(({ type }) => type === 'exited')).toEqual([]);
+  });
+
   test('an empty write does no harm', async () => {
     await using serve = await Serve.startListening({ listen: abstractName() });
     await using daemon = await serve.reconnectRaw();

@@ -71,7 +71,11 @@ export function openDescriptors(pid: number): number {
 
 /** SIGKILL for a process that may be gone. */
 export function kill(pid: number): void {
-  if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // Gone already.
+  }
 }
 
 /** Empty when there is no such process or when it may not be looked at. */

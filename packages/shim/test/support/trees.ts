@@ -1,11 +1,16 @@
 import { writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect } from 'vitest';
+import { descendantsOf } from './processes.ts';
+import type { Serve } from './serve.ts';
+import { until } from './until.ts';
 
-/** Ways to leave the leader. Each notes the pid of what stays in the file `$1`; `$2` is the rest of the command. */
-export interface Escape {
+/** A way to leave the leader. */
+interface Escape {
   readonly name: string;
-  /** A script with the parameters `note` and a command; the leader goes on behind it. */
+  /** A piece of a script. What it leaves behind notes its pid in the file `$1`. */
   readonly text: string;
 }
 
@@ -33,6 +38,26 @@ export const ESCAPES: readonly Escape[] = [
   },
   { name: 'a stopped process', text: `sh -c 'echo $$ >> "$0"; kill -STOP $$; exec sleep 300' "$1" &` },
 ];
+
+/** How often nothing must be found before it is believed: who ends all the time is easily missed. */
+const EMPTY_LOOKS = 20;
+
+/** Expects that nothing is below the shim, and that nothing comes back. */
+export async function staysEmpty(serve: Serve): Promise<void> {
+  for (let look = 0; look < EMPTY_LOOKS; look++) {
+    expect(descendantsOf(serve.pid)).toEqual([]);
+    await delay(1);
+  }
+}
+
+/** Waits until nothing is below the shim, and nothing comes back. */
+export async function becomesEmpty(serve: Serve): Promise<void> {
+  let looks = 0;
+  await until(() => {
+    looks = descendantsOf(serve.pid).length === 0 ? looks + 1 : 0;
+    return looks === EMPTY_LOOKS;
+  });
+}
 
 /** A file that processes look for before they go on; without it they end. */
 export interface Permit extends AsyncDisposable {
