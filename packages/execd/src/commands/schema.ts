@@ -60,7 +60,7 @@ const requestFields = z.object({
 type RequestFields = z.output<typeof requestFields>;
 
 /** The limits that were asked for, at least one. */
-export type CommandLimits = { readonly [Name in keyof LimitFields]?: number };
+type CommandLimits = { readonly [Name in keyof LimitFields]?: number };
 
 /** What is to be run, in the words of the domain. */
 export interface CommandRequest {

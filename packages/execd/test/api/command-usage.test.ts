@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { endingOf, finished, logsOf, startBackground, statusOf } from '../support/commands.ts';
 import { idOf, startExecd } from '../support/execd.ts';
 import { childProcessTest, shimTest } from '../support/launcher.ts';
