@@ -12,6 +12,11 @@
 #include "orphaned-pipe.h"
 #include "server.h"
 
+enum {
+    BUSY_READ_SIZE = 32 * 1024,
+    BUSY_PIPE_SIZE = 512 * 1024,
+};
+
 static void on_ready(struct watch *watch, uint32_t events);
 
 int watch_output(struct child *child, int stdout_fd, int stderr_fd)
@@ -52,6 +57,17 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/*
+ * A pipe that was found full belongs to a child that writes faster than it is read: with more room both work in longer
+ * runs. Best effort, there is a limit for all pipes of a user (pipe(7)).
+ */
+static void enlarge_when_full(struct child_output *output, size_t got)
+{
+    if (output->is_enlarged || got < BUSY_READ_SIZE) return;
+    output->is_enlarged = true;
+    fcntl(output->watch.fd, F_SETPIPE_SZ, BUSY_PIPE_SIZE);
+}
+
 /* One read of at most `limit` bytes from a pipe that is ready. False at its end, and when somebody has emptied it. */
 static bool read_once(struct child_output *output, size_t limit)
 {
@@ -65,6 +81,7 @@ static bool read_once(struct child_output *output, size_t limit)
     ssize_t got = read(output->watch.fd, memory, room);
     if (got <= 0) return false;
     log_append(&child->log, output->stream, (size_t)got);
+    enlarge_when_full(output, (size_t)got);
     output->left = output->left > (size_t)got ? output->left - (size_t)got : 0;
     if (!has_daemon) {
         log_skip(&child->log);

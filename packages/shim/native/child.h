@@ -26,6 +26,7 @@ struct child_output {
     struct watch watch;
     struct child *child;
     enum output_stream stream;
+    bool is_enlarged;
     /* How much is still to be read after the leader's end, bytes. */
     size_t left;
 };

@@ -7,7 +7,8 @@
 enum {
     /* The first block is small: a thousand quiet children must not take 64 MiB. */
     FIRST_BLOCK_SIZE = 5 * 1024,
-    BLOCK_SIZE = 64 * 1024 + OUTPUT_HEAD_SIZE,
+    /* What the daemon reads at once: one frame, one piece. */
+    BLOCK_SIZE = 64 * 1024,
     SMALLEST_READ = 4 * 1024,
     /* Small pieces have a head each: they must not make a MiB into ten. */
     MOST_MEMORY = 4 * RETAINED_OUTPUT,
