@@ -38,6 +38,14 @@ void open_input(struct child *child, int fd)
     if (fd >= 0) fcntl(fd, F_SETFL, O_NONBLOCK);
 }
 
+static void tell_delivered(struct child *child, size_t delivered)
+{
+    struct child_input *input = &child->input;
+    size_t inherited = delivered < input->inherited ? delivered : input->inherited;
+    input->inherited -= inherited;
+    if (delivered > inherited) tell(child, delivered - inherited, false, 0);
+}
+
 /* Delivers what the pipe takes now; waits for room when something is left. */
 static void deliver(struct child *child)
 {
@@ -49,14 +57,14 @@ static void deliver(struct child *child)
         if (written < 0 && errno == EAGAIN) break;
         if (written < 0) {
             int error = errno;
-            if (delivered > 0) tell(child, delivered, false, 0);
+            tell_delivered(child, delivered);
             shut(child, error);
             return;
         }
         delivered += (size_t)written;
         buffer_consume(&input->pending, (size_t)written);
     }
-    if (delivered > 0) tell(child, delivered, false, 0);
+    tell_delivered(child, delivered);
     if (buffer_length(&input->pending) == 0 && input->closing) shut(child, 0);
 }
 
@@ -84,7 +92,8 @@ bool write_input(struct child *child, const uint8_t *bytes, size_t size)
         tell(child, 0, true, EPIPE);
         return true;
     }
-    if (size > MAX_WRITE_SIZE || buffer_length(&input->pending) + size > MAX_UNANSWERED_WRITES) return false;
+    size_t unanswered = buffer_length(&input->pending) - input->inherited;
+    if (size > MAX_WRITE_SIZE || unanswered + size > MAX_UNANSWERED_WRITES) return false;
     buffer_append(&input->pending, bytes, size);
     deliver_or_wait(child);
     return true;
@@ -94,6 +103,11 @@ void close_input(struct child *child)
 {
     child->input.closing = true;
     if (buffer_length(&child->input.pending) == 0) shut(child, 0);
+}
+
+void inherit_input(struct child *child)
+{
+    child->input.inherited = buffer_length(&child->input.pending);
 }
 
 void end_input(struct child *child)

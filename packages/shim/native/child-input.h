@@ -16,6 +16,9 @@ bool write_input(struct child *child, const uint8_t *bytes, size_t size);
 /* Closes stdin behind what is waiting. */
 void close_input(struct child *child);
 
+/* Another daemon has come: what is waiting is not its own. */
+void inherit_input(struct child *child);
+
 /* The leader has ended: nobody will read what is waiting. */
 void end_input(struct child *child);
 

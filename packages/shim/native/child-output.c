@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -21,6 +22,7 @@ int watch_output(struct child *child, int stdout_fd, int stderr_fd)
         output->child = child;
         output->stream = (enum output_stream)stream;
         output->watch = (struct watch){.fd = descriptors[stream], .owner = output, .ready = on_ready};
+        if (output->watch.fd >= 0) fcntl(output->watch.fd, F_SETFL, O_NONBLOCK);
         if (output->watch.fd >= 0 && loop_watch(child->server->loop, &output->watch, EPOLLIN) != 0) return -1;
     }
     return 0;
@@ -50,7 +52,7 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* One read of at most `limit` bytes from a pipe that is ready. False at its end. */
+/* One read of at most `limit` bytes from a pipe that is ready. False at its end, and when somebody has emptied it. */
 static bool read_once(struct child_output *output, size_t limit)
 {
     struct child *child = output->child;
@@ -59,8 +61,8 @@ static bool read_once(struct child_output *output, size_t limit)
     uint8_t *memory = log_reserve(&child->log, &room);
     room = smaller(room, limit);
     if (has_daemon) room = smaller(room, CREDIT_HIGH - child->open_credit);
+    errno = 0;
     ssize_t got = read(output->watch.fd, memory, room);
-    if (got < 0 && errno == EINTR) return true;
     if (got <= 0) return false;
     log_append(&child->log, output->stream, (size_t)got);
     output->left = output->left > (size_t)got ? output->left - (size_t)got : 0;
@@ -79,7 +81,9 @@ static void on_ready(struct watch *watch, uint32_t events)
     struct child_output *output = watch->owner;
     (void)events;
     if (output->child->paused || output->child->state != CHILD_RUNNING) return;
-    if (!read_once(output, SIZE_MAX)) loop_close(output->child->server->loop, watch);
+    /* The child can open its own end of the pipe for reading, and take out what was there a moment ago. */
+    if (!read_once(output, SIZE_MAX) && errno != EAGAIN && errno != EINTR)
+        loop_close(output->child->server->loop, watch);
 }
 
 /* Who has inherited the pipe may go on writing. */
@@ -160,7 +164,7 @@ static uint64_t microseconds(struct timeval time)
 void report_exit(struct child *child)
 {
     struct connection *daemon = child->server->daemon;
-    if (child->state != CHILD_ENDED || child->exit_reported || daemon == NULL) return;
+    if (child->state != CHILD_ENDED || child->is_sweeping_at_end || child->exit_reported || daemon == NULL) return;
     child->exit_reported = true;
     int status = child->wait_status;
     bool by_signal = WIFSIGNALED(status);

@@ -34,6 +34,8 @@ struct child_output {
 struct child_input {
     struct watch watch;
     struct byte_buffer pending;
+    /* How many of these bytes come from an earlier daemon: nobody is told of their delivery. */
+    size_t inherited;
     bool closing;
 };
 
@@ -65,9 +67,17 @@ struct child {
     struct rusage usage;
     uint64_t wall_ns;
     uint32_t killed_at_end;
+    /* What is left at the end is being killed: the ending is told when it is gone. */
+    bool is_sweeping_at_end;
     bool exit_reported;
     bool released;
 
+    /* The leader was reaped: its pid may belong to somebody else. */
+    bool is_reaped;
+    /* It does: what bears its number as group or session came from that one. */
+    bool is_pid_reused;
+    /* Index of its tag; 0 for none. */
+    uint32_t tag_index;
     struct child *next_with_id;
     struct child *next_with_pid;
     /* In the list of those that have something to send. */
@@ -86,13 +96,19 @@ struct child_table {
     size_t running;
 };
 
+/* What tells the executions apart: the n-th has a soft RLIMIT_SIGPENDING that is lower by n. */
+enum { TAGS = 4096 };
+
 struct child *find_child(const struct child_table *table, uint32_t id);
 /* The child whose leader has that pid and has not been reaped. */
 struct child *find_leader(const struct child_table *table, pid_t pid);
 
 void add_child(struct child_table *table, struct child *child);
-/* Its pid may belong to another process from now on. */
+/* The leader was reaped. */
 void forget_leader(struct child_table *table, struct child *child);
+/* Its id is free. */
+void forget_id(struct child_table *table, struct child *child);
+/* Behind forget_leader and forget_id: nothing in the table refers to the child any more. */
 void remove_child(struct child_table *table, struct child *child);
 
 /* Calls back for each child; the callback may remove that one. */

@@ -87,19 +87,28 @@ static size_t wanted_size(const struct byte_buffer *incoming)
     return missing > READ_SIZE ? missing : READ_SIZE;
 }
 
-static void receive(struct connection *connection)
+/* False when there is nothing to receive, or the connection is over. */
+static bool receive(struct connection *connection)
 {
     struct byte_buffer *incoming = &connection->incoming;
     size_t wanted = wanted_size(incoming);
     uint8_t *room = buffer_reserve(incoming, wanted);
     ssize_t got = recv(connection->watch.fd, room, wanted, MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
     if (got <= 0) {
         connection_end(connection);
-        return;
+        return false;
     }
     buffer_added(incoming, (size_t)got);
     if (!take_frames(connection)) connection_end(connection);
+    return connection->watch.fd >= 0;
+}
+
+/* The other end has gone. What it said last counts, a farewell above all. */
+static void take_last_words(struct connection *connection)
+{
+    while (receive(connection)) continue;
+    connection_end(connection);
 }
 
 static void wait_for_room(struct connection *connection, bool wait)
@@ -137,7 +146,7 @@ static bool flush_frames(struct connection *connection)
     while (buffer_length(outgoing) > 0) {
         ssize_t written = write_now(connection, buffer_bytes(outgoing), buffer_length(outgoing));
         if (written < 0) {
-            connection_end(connection);
+            take_last_words(connection);
             return false;
         }
         if (written == 0) {
@@ -157,7 +166,7 @@ static void send_straight(struct connection *connection, struct output_log *log,
 {
     ssize_t written = write_now(connection, bytes, size);
     if (written < 0) {
-        connection_end(connection);
+        take_last_words(connection);
         return;
     }
     if (written == 0) {

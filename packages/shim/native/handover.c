@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "child-input.h"
 #include "child-output.h"
 #include "frame-writer.h"
 #include "handover.h"
@@ -111,7 +112,7 @@ static void tell_adopted(struct child *child, void *context)
     write_u32(out, (uint32_t)child->pid);
     write_u64(out, start_time_of(child));
     for (int stream = 0; stream < STREAM_COUNT; stream++) write_u64(out, child->log.dropped[stream]);
-    write_u8(out, child->input.watch.fd >= 0);
+    write_u8(out, child->input.watch.fd >= 0 && !child->input.closing);
     write_u32(out, (uint32_t)child->label_size);
     buffer_append(out, child->label, child->label_size);
     end_frame(out, begin);
@@ -120,6 +121,7 @@ static void tell_adopted(struct child *child, void *context)
 static void hand_over(struct child *child, void *context)
 {
     (void)context;
+    inherit_input(child);
     output_with_daemon(child);
 }
 

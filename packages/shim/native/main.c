@@ -18,6 +18,9 @@ struct mode {
 static const struct mode MODES[] = {
     {"serve", "[--listen SOCKET] [--fd N]", "start and watch children for a daemon (PROTOCOL.md)", serve_mode},
     {"init", "[-g] [-s] [--] COMMAND [ARGUMENT...]", "run a command as PID 1 of a container", init_mode},
+    {"probe", "PID", "say as JSON what could be done to a process, without touching it", probe_mode},
+    {"inject", "PID --listen SOCKET --token-fd N", "put a serve into another container", inject_mode},
+    {"resident", "...", "what inject starts", resident_mode},
 };
 
 enum { MODE_COUNT = sizeof MODES / sizeof MODES[0] };

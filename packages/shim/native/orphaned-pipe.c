@@ -29,7 +29,7 @@ static void on_ready(struct watch *watch, uint32_t events)
     struct orphaned_pipe *pipe = watch->owner;
     (void)events;
     ssize_t got = read(watch->fd, dropped, sizeof dropped);
-    if (got > 0 || (got < 0 && errno == EINTR)) return;
+    if (got > 0 || (got < 0 && (errno == EINTR || errno == EAGAIN))) return;
     drop_pipe(pipe);
 }
 

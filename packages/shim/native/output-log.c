@@ -9,6 +9,8 @@ enum {
     FIRST_BLOCK_SIZE = 5 * 1024,
     BLOCK_SIZE = 64 * 1024 + OUTPUT_HEAD_SIZE,
     SMALLEST_READ = 4 * 1024,
+    /* Small pieces have a head each: they must not make a MiB into ten. */
+    MOST_MEMORY = 4 * RETAINED_OUTPUT,
 };
 
 /* Whole output frames, one behind the other. */
@@ -26,6 +28,7 @@ static struct output_block *add_block(struct output_log *log)
     size_t capacity = log->first == NULL ? FIRST_BLOCK_SIZE : BLOCK_SIZE;
     struct output_block *block = must_reallocate(NULL, sizeof *block + capacity);
     *block = (struct output_block){.capacity = capacity};
+    log->memory += capacity;
     if (log->last != NULL)
         log->last->next = block;
     else
@@ -47,9 +50,11 @@ static void drop_old(struct output_log *log)
 {
     while (log->first != log->last && log->first != log->sending) {
         struct output_block *oldest = log->first;
-        if (log->kept - oldest->used < RETAINED_OUTPUT) return;
+        size_t content = oldest->content[STREAM_STDOUT] + oldest->content[STREAM_STDERR];
+        if (log->kept - content < RETAINED_OUTPUT && log->memory <= MOST_MEMORY) return;
         for (int stream = 0; stream < STREAM_COUNT; stream++) log->dropped[stream] += oldest->content[stream];
-        log->kept -= oldest->used;
+        log->kept -= content;
+        log->memory -= oldest->capacity;
         log->first = oldest->next;
         free(oldest);
     }
@@ -65,7 +70,7 @@ void log_append(struct output_log *log, enum output_stream stream, size_t size)
     }
     block->used += OUTPUT_HEAD_SIZE + size;
     block->content[stream] += size;
-    log->kept += OUTPUT_HEAD_SIZE + size;
+    log->kept += size;
     drop_old(log);
 }
 
@@ -121,4 +126,5 @@ void log_free(struct output_log *log)
     log->last = NULL;
     log->sending = NULL;
     log->kept = 0;
+    log->memory = 0;
 }

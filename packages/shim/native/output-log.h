@@ -20,7 +20,9 @@ struct output_log {
     /* The block that holds the next byte to send, and its place there; NULL when everything was sent. */
     struct output_block *sending;
     size_t sending_at;
+    /* Bytes of output that are kept, and of memory that they take. */
     size_t kept;
+    size_t memory;
     uint64_t dropped[STREAM_COUNT];
 };
 

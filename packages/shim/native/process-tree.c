@@ -9,7 +9,7 @@
 /* The pid of a leader that was reaped may belong to somebody else by now; its group and session then have no member. */
 static bool is_pid_reused(const struct process_table *table, const struct child *child)
 {
-    return child->state != CHILD_RUNNING && find_process(table, child->pid) != NULL;
+    return child->is_pid_reused || (child->is_reaped && find_process(table, child->pid) != NULL);
 }
 
 static bool is_in_group(const struct process_entry *entry, const struct child *child)

@@ -14,6 +14,7 @@ enum {
     OPEN_FRAME_LENGTH = 1 + 4 + TOKEN_SIZE,
     /* u32 length, u8 type, u32 id, u8 stream. */
     OUTPUT_HEAD_SIZE = 10,
+    HIGHEST_SIGNAL = 64,
     MAX_WRITE_SIZE = 64 * 1024,
     MAX_UNANSWERED_WRITES = 256 * 1024,
     CREDIT_HIGH = 512 * 1024,

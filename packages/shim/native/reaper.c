@@ -15,38 +15,43 @@
 #include "server.h"
 #include "tree-kill.h"
 
-/* The leader is a zombie, so its pid and with it its group still belong to the child. */
-static void kill_at_end(struct child *child)
+/* The number of a group belongs to it for as long as it has a member. */
+static bool has_group(const struct child *child)
 {
-    if (child->kill_at_end & SPAWN_KILL_GROUP_AT_END) kill(-child->pid, SIGKILL);
-    if (child->kill_at_end & SPAWN_KILL_TREE_AT_END) child->killed_at_end = kill_tree(child);
+    return kill(-child->pid, 0) == 0 || errno == EPERM;
 }
 
-static void end_leader(struct child *child)
+static void kill_at_end(struct child *child)
+{
+    if (child->kill_at_end & SPAWN_KILL_TREE_AT_END)
+        sweep_at_end(child, SCOPE_TREE);
+    else if ((child->kill_at_end & SPAWN_KILL_GROUP_AT_END) && has_group(child))
+        sweep_at_end(child, SCOPE_GROUP);
+}
+
+static void end_leader(struct child *child, int status, const struct rusage *usage)
 {
     struct server *server = child->server;
-    kill_at_end(child);
-    while (wait4(child->pid, &child->wait_status, 0, &child->usage) < 0 && errno == EINTR) continue;
+    child->wait_status = status;
+    child->usage = *usage;
     child->wall_ns = monotonic_ns() - child->started_ns;
     forget_leader(&server->children, child);
     end_input(child);
     drain_output(child);
+    kill_at_end(child);
     if (child->released) free_child(child);
 }
 
-/* Looks before it reaps: what is to be done at the end needs the pid. */
 static void reap_all(struct server *server)
 {
     for (;;) {
-        siginfo_t ended = {0};
-        int found = waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT);
-        if (found < 0 && errno == EINTR) continue;
-        if (found < 0 || ended.si_pid == 0) return;
-        struct child *child = find_leader(&server->children, ended.si_pid);
-        if (child != NULL)
-            end_leader(child);
-        else
-            waitpid(ended.si_pid, NULL, WNOHANG);
+        int status;
+        struct rusage usage;
+        pid_t ended = wait4(-1, &status, WNOHANG, &usage);
+        if (ended < 0 && errno == EINTR) continue;
+        if (ended <= 0) return;
+        struct child *child = find_leader(&server->children, ended);
+        if (child != NULL) end_leader(child, status, &usage);
     }
 }
 

@@ -9,12 +9,14 @@
 void free_child(struct child *child)
 {
     struct server *server = child->server;
-    stop_sending(child);
     forget_sweeps(child);
+    stop_sending(child);
     abandon_output(child);
     abandon_input(child);
     log_free(&child->log);
-    if (!child->released) remove_child(&server->children, child);
+    if (!child->released) forget_id(&server->children, child);
+    remove_child(&server->children, child);
+    server->tag_in_use[child->tag_index] = false;
     free(child->cookie);
     free(child->label);
     free_later(server, child);
@@ -24,7 +26,7 @@ void release_child(struct child *child)
 {
     if (child->state == CHILD_RUNNING) {
         /* Its id is free again; only its pid is still looked for. */
-        remove_child(&child->server->children, child);
+        forget_id(&child->server->children, child);
         child->released = true;
         stop_sending(child);
         forget_sweeps(child);

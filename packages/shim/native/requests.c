@@ -14,8 +14,6 @@
 #include "start-child.h"
 #include "tree-kill.h"
 
-enum { HIGHEST_SIGNAL = 64 };
-
 static bool take_open(struct connection *connection, struct frame_reader *reader)
 {
     uint32_t version = read_u32(reader);

@@ -6,12 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "handover.h"
 #include "memory.h"
 #include "modes.h"
+#include "numeric-argument.h"
 #include "orphaned-pipe.h"
 #include "reaper.h"
 #include "release.h"
@@ -36,22 +37,6 @@ struct garbage {
     void *memory;
 };
 
-uint64_t monotonic_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
-}
-
-uint64_t boot_ticks(void)
-{
-    /* USER_HZ, which is 100 on every architecture that we run on. */
-    const uint64_t nanoseconds_per_tick = 10 * NANOSECONDS_PER_MS;
-    struct timespec now;
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    return ((uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec) / nanoseconds_per_tick;
-}
-
 void free_later(struct server *server, void *memory)
 {
     struct garbage *garbage = must_allocate(sizeof *garbage);
@@ -69,18 +54,10 @@ static void collect_garbage(struct server *server)
     }
 }
 
-static bool parse_number(const char *text, long highest, long *number)
-{
-    char *end;
-    errno = 0;
-    *number = strtol(text, &end, 10);
-    return errno == 0 && end != text && *end == '\0' && *number >= 0 && *number <= highest;
-}
-
 static bool parse_descriptor(const char *text, int *fd)
 {
     long number;
-    if (!parse_number(text, 1 << 20, &number) || fcntl((int)number, F_GETFD) < 0) return false;
+    if (!parse_number(text, 0, 1 << 20, &number) || fcntl((int)number, F_GETFD) < 0) return false;
     *fd = (int)number;
     return true;
 }
@@ -100,7 +77,7 @@ static bool parse_options(int argc, char **argv, struct serve_options *options)
     while ((found = getopt_long(argc, argv, "", known, NULL)) != -1) {
         if (found == 'f') valid = valid && parse_descriptor(optarg, &options->socket_fd);
         if (found == 't') valid = valid && parse_descriptor(optarg, &options->token_fd);
-        if (found == 'i') valid = valid && parse_number(optarg, LONGEST_IDLE_SECONDS, &options->idle_seconds);
+        if (found == 'i') valid = valid && parse_number(optarg, 0, LONGEST_IDLE_SECONDS, &options->idle_seconds);
         if (found == 'l') options->listen_address = optarg;
         if (found == '?') valid = false;
     }
@@ -114,8 +91,12 @@ static void settle_signals(void)
     sigset_t all;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
-    /* What is ignored stays ignored across exec, so the children would inherit it. */
-    for (int signal_number = 1; signal_number < NSIG; signal_number++) signal(signal_number, SIG_DFL);
+    /* What is ignored stays ignored across exec. By system call: the C library keeps some signals to itself. */
+    const struct {
+        unsigned long handler, flags, restorer, mask;
+    } defaults = {0};
+    for (int signal_number = 1; signal_number <= HIGHEST_SIGNAL; signal_number++)
+        syscall(SYS_rt_sigaction, signal_number, &defaults, NULL, sizeof defaults.mask);
 }
 
 /* Three descriptors for every child, whatever the shim was started with, and none of ours. */

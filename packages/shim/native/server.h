@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "child.h"
+#include "clock.h"
 #include "connection.h"
 #include "protocol.h"
 
@@ -36,17 +37,13 @@ struct server {
     struct rlimit open_files;
     struct rlimit pending_signals;
     uint32_t last_tag;
+    /* By index; 0 stands for children without a tag. */
+    bool tag_in_use[TAGS + 1];
     bool is_leaving;
     uint64_t idle_ns;
     /* Since when nobody needs the shim, monotonic; 0 while somebody does. */
     uint64_t idle_since_ns;
 };
-
-/* CLOCK_MONOTONIC in nanoseconds. */
-uint64_t monotonic_ns(void);
-
-/* Clock ticks after boot, as /proc/PID/stat counts the start of a process (proc(5), field 22). */
-uint64_t boot_ticks(void);
 
 /* Frees the memory at the end of the turn. */
 void free_later(struct server *server, void *memory);

@@ -84,8 +84,9 @@ static bool take_identity(const struct spawn_request *request, volatile struct s
         fails(result, STEP_GROUPS, syscall(SYS_setgroups, request->group_count, request->groups)))
         return false;
     if ((request->flags & SPAWN_IDENTITY) == 0) return true;
-    return !fails(result, STEP_GID, syscall(SYS_setresgid, request->gid, request->gid, request->gid)) &&
-           !fails(result, STEP_UID, syscall(SYS_setresuid, request->uid, request->uid, request->uid));
+    /* Not setresuid, for which -1 means to change nothing: setuid refuses it. */
+    return !fails(result, STEP_GID, syscall(SYS_setgid, request->gid)) &&
+           !fails(result, STEP_UID, syscall(SYS_setuid, request->uid));
 }
 
 static bool take_surroundings(const struct spawn_request *request, const struct spawn_surroundings *surroundings,

@@ -14,11 +14,8 @@
 #include "spawn.h"
 #include "start-child.h"
 
-enum {
-    /* How many executions can be told apart by their tags; with fewer signals to spare there are no tags. */
-    TAGS = 4096,
-    SPARE_SIGNALS = 2 * TAGS,
-};
+/* With fewer signals to spare there are no tags. */
+enum { SPARE_SIGNALS = 2 * TAGS };
 
 /* Both ends of a pipe; -1 for none. */
 struct pipe_ends {
@@ -70,13 +67,23 @@ static bool open_pipes(struct child_pipes *pipes, const struct spawn_request *re
     return (request->flags & SPAWN_MERGE_OUTPUT) || open_pipe(&pipes->output[STREAM_STDERR], request);
 }
 
-/* A soft limit of pending signals that no child had lately; 0 when there are too few to play with. */
-static uint64_t next_tag(struct server *server)
+/* The index of a tag that no child has and that none had lately; 0 when there is none. */
+static uint32_t next_tag_index(struct server *server)
+{
+    if (server->pending_signals.rlim_cur < SPARE_SIGNALS) return 0;
+    for (int tried = 0; tried < TAGS; tried++) {
+        server->last_tag = server->last_tag % TAGS + 1;
+        if (!server->tag_in_use[server->last_tag]) return server->last_tag;
+    }
+    return 0;
+}
+
+/* The soft limit of pending signals that belongs to a tag; 0 for none. */
+static uint64_t tag_value(const struct server *server, uint32_t index)
 {
     uint64_t own = server->pending_signals.rlim_cur;
-    if (own < SPARE_SIGNALS) return 0;
-    server->last_tag = server->last_tag % TAGS + 1;
-    return (own > INT32_MAX ? INT32_MAX : own) - server->last_tag;
+    if (index == 0) return 0;
+    return (own > INT32_MAX ? INT32_MAX : own) - index;
 }
 
 static struct spawn_result spawn_with_pipes(const struct server *server, const struct spawn_request *request,
@@ -144,7 +151,8 @@ void start_child(struct server *server, const struct spawn_request *request)
 {
     struct child_pipes pipes;
     struct spawn_result result = {.pid = -1, .failed_step = STEP_PIPE};
-    uint64_t tag = next_tag(server);
+    uint32_t tag_index = next_tag_index(server);
+    uint64_t tag = tag_value(server, tag_index);
     uint64_t before = boot_ticks();
     if (open_pipes(&pipes, request))
         result = spawn_with_pipes(server, request, &pipes, tag);
@@ -157,6 +165,8 @@ void start_child(struct server *server, const struct spawn_request *request)
     }
     struct child *child = new_child(server, request, result.pid, before);
     child->tag = tag;
+    child->tag_index = tag_index;
+    server->tag_in_use[tag_index] = true;
     open_input(child, pipes.input.write_end);
     /* A stream that cannot be watched has no output; epoll refuses only when the system has no memory. */
     watch_output(child, pipes.output[STREAM_STDOUT].read_end, pipes.output[STREAM_STDERR].read_end);

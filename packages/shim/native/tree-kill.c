@@ -20,7 +20,10 @@ static const uint64_t SWEEP_LIMIT_NS = 1000ull * NANOSECONDS_PER_MS;
 struct sweep {
     struct sweep *next;
     struct child *child;
+    /* Whose answer it is; at the child's end nobody's. */
     uint32_t request;
+    bool is_at_end;
+    enum signal_scope scope;
     uint32_t killed;
     uint64_t deadline_ns;
     uint64_t next_look_ns;
@@ -48,8 +51,8 @@ static uint32_t kill_marked(const struct process_table *table)
     return killed;
 }
 
-/* A stopped process neither forks nor leaves its group nor loses its parent. */
-uint32_t kill_tree(const struct child *child)
+/* How many processes it killed. A stopped process neither forks nor leaves its group nor loses its parent. */
+static uint32_t kill_tree(const struct child *child)
 {
     struct process_table table = {0};
     for (int round = 0; round < SEARCH_ROUNDS; round++)
@@ -59,7 +62,29 @@ uint32_t kill_tree(const struct child *child)
     return killed;
 }
 
-void sweep_tree(struct child *child, uint32_t request)
+static size_t count_members(const struct child *child, enum signal_scope scope)
+{
+    struct process_table table = {0};
+    read_process_table(&table);
+    size_t left = scope == SCOPE_GROUP ? mark_group(&table, child) : mark_tree(&table, child);
+    free_process_table(&table);
+    return left;
+}
+
+/* A signal to a group reaches those too that are being forked. */
+static uint32_t kill_group(const struct child *child)
+{
+    uint32_t members = (uint32_t)count_members(child, SCOPE_GROUP);
+    if (members > 0) kill(-child->pid, SIGKILL);
+    return members;
+}
+
+static uint32_t kill_members(const struct child *child, enum signal_scope scope)
+{
+    return scope == SCOPE_GROUP ? kill_group(child) : kill_tree(child);
+}
+
+static struct sweep *start_sweep(struct child *child, enum signal_scope scope)
 {
     struct server *server = child->server;
     struct sweep *sweep = must_allocate(sizeof *sweep);
@@ -67,26 +92,36 @@ void sweep_tree(struct child *child, uint32_t request)
     *sweep = (struct sweep){
         .next = server->sweeps,
         .child = child,
-        .request = request,
-        .killed = kill_tree(child),
+        .scope = scope,
+        .killed = kill_members(child, scope),
         .deadline_ns = now + SWEEP_LIMIT_NS,
         .next_look_ns = now,
     };
     server->sweeps = sweep;
+    return sweep;
 }
 
-static size_t count_tree(const struct child *child)
+void sweep_tree(struct child *child, uint32_t request)
 {
-    struct process_table table = {0};
-    read_process_table(&table);
-    size_t left = mark_tree(&table, child);
-    free_process_table(&table);
-    return left;
+    start_sweep(child, SCOPE_TREE)->request = request;
+}
+
+void sweep_at_end(struct child *child, enum signal_scope scope)
+{
+    struct sweep *sweep = start_sweep(child, scope);
+    sweep->is_at_end = true;
+    child->killed_at_end = sweep->killed;
+    child->is_sweeping_at_end = true;
 }
 
 static void tell(const struct sweep *sweep, size_t left)
 {
     struct connection *daemon = sweep->child->server->daemon;
+    if (sweep->is_at_end) {
+        sweep->child->is_sweeping_at_end = false;
+        send_soon(sweep->child);
+        return;
+    }
     if (daemon == NULL) return;
     size_t begin = begin_frame(&daemon->outgoing, REPLY_SWEPT);
     write_u32(&daemon->outgoing, sweep->child->id);
@@ -100,10 +135,10 @@ static void tell(const struct sweep *sweep, size_t left)
 static bool look(struct sweep *sweep, uint64_t now)
 {
     if (now < sweep->next_look_ns) return false;
-    size_t left = count_tree(sweep->child);
+    size_t left = count_members(sweep->child, sweep->scope);
     if (left > 0 && now < sweep->deadline_ns) {
         /* Counted once: most of these are dying already. */
-        kill_tree(sweep->child);
+        kill_members(sweep->child, sweep->scope);
         sweep->next_look_ns = now + SWEEP_LOOK_MS * NANOSECONDS_PER_MS;
         return false;
     }
@@ -131,7 +166,7 @@ void forget_sweeps(struct child *child)
     for (struct sweep **link = &child->server->sweeps; *link != NULL;) {
         struct sweep *sweep = *link;
         if (sweep->child == child) {
-            tell(sweep, count_tree(child));
+            tell(sweep, count_members(child, sweep->scope));
             *link = sweep->next;
             free(sweep);
         } else {

@@ -45,6 +45,9 @@ export interface ChildLink {
 /** Credit is given back in pieces of this size: a frame for each read would cost more than it saves. */
 const CREDIT_BYTES = 128 * 1024;
 
+/** One for all: an error with a stack for each command would cost as much as its frame. */
+const RELEASED = new StdinClosedError('the child was released');
+
 /** One child of the shim, from the request to start it until it is released. */
 export class ShimChild {
   readonly id: number;
@@ -98,7 +101,7 @@ export class ShimChild {
 
   /** The shim may forget the child; the output of one that still runs is dropped. */
   release(): void {
-    this.#stdin.end(new StdinClosedError('the child was released'));
+    this.#stdin.end(RELEASED);
     if (!this.#lost) this.#link.release(this.id);
   }
 

@@ -45,11 +45,11 @@ function finishedFields({ outcome, endedAt, durationMs, resources }: Ending) {
     exit_code: exitCodeOf(outcome),
     ...(error === undefined ? {} : { error }),
     finished_at: new Date(endedAt).toISOString(),
-    ...(outcome.kind === 'signaled' ? { signal: outcome.signal } : {}),
+    ...signalFields(outcome),
     timed_out: cause?.by === 'timeout',
     ...killerOf(outcome),
     duration_ms: Math.round(durationMs),
-    ...(resources ? resourceFields(resources, outcome) : {}),
+    ...(resources ? resourceFields(resources) : {}),
   };
 }
 
@@ -59,12 +59,17 @@ function killerOf(outcome: Outcome) {
   return cause ? { killed_by: cause.by } : {};
 }
 
-function resourceFields(resources: Resources, { kind }: Outcome) {
+function signalFields(outcome: Outcome) {
+  if (outcome.kind !== 'signaled') return {};
+  const { signal, coreDumped } = outcome;
+  return { signal, ...(coreDumped === undefined ? {} : { core_dumped: coreDumped }) };
+}
+
+function resourceFields(resources: Resources) {
   return {
     user_cpu_ms: resources.userCpuMs,
     system_cpu_ms: resources.systemCpuMs,
     peak_rss_bytes: resources.peakRssBytes,
-    ...(kind === 'signaled' ? { core_dumped: resources.coreDumped } : {}),
     oom_killed: resources.oomKill !== 'no',
     ...(resources.oomKill === 'inferred' ? { oom_inferred: true } : {}),
     ...(resources.swept > 0 ? { swept: resources.swept } : {}),

@@ -187,19 +187,26 @@ function causeBySignal({ signal }: ProcessExit, sent: readonly NodeJS.Signals[])
 
 function outcomeOf(exit: ProcessExit, cause: KillCause | undefined): Outcome {
   if (exit.lost !== undefined) return { kind: 'lost', message: exit.lost };
-  if (exit.signal !== undefined) return { kind: 'signaled', signal: exit.signal, ...(cause && { cause }) };
+  if (exit.signal !== undefined) {
+    const { signal, usage } = exit;
+    return {
+      kind: 'signaled',
+      signal,
+      ...(usage && { coreDumped: usage.coreDumped }),
+      ...(cause && { cause }),
+    };
+  }
   // Nobody survives SIGKILL with an exit code: the process had ended just before its time was up.
   const outran = cause?.by === 'timeout';
   return { kind: 'exited', code: exit.code, ...(cause && !outran && { cause }) };
 }
 
 function resourcesOf(exit: ProcessExit, usage: ProcessUsage, cause: KillCause | undefined): Resources {
-  const { userCpuMs, systemCpuMs, peakRssBytes, coreDumped, memoryKills, killedAtEnd } = usage;
+  const { userCpuMs, systemCpuMs, peakRssBytes, memoryKills, killedAtEnd } = usage;
   return {
     userCpuMs,
     systemCpuMs,
     peakRssBytes,
-    coreDumped,
     oomKill: cause ? 'no' : oomKillOf(exit, memoryKills),
     swept: killedAtEnd,
   };

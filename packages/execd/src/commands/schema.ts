@@ -10,18 +10,21 @@ function validationIssue(message: string) {
 }
 
 /** Soft and hard limit at once (setrlimit(2)). */
-const processLimits = z
-  .strictObject({
-    cpuSeconds: z.int().min(1).optional().describe('SIGKILL follows'),
-    addressSpace: z.int().min(1).optional().describe('bytes'),
-    fileSize: z.int().min(0).optional().describe('bytes; SIGXFSZ follows'),
-    openFiles: z.int().min(0).optional(),
-    processes: z.int().min(0).optional().describe('of its user, who must not be root'),
-    nice: z.int().min(-20).max(19).optional(),
-    oomScoreAdj: z.int().min(-1000).max(1000).optional(),
-  })
+const processLimits = anyCase(
+  z.strictObject({
+    cpuSeconds: z.int().min(1).nullish().describe('SIGKILL follows'),
+    addressSpace: z.int().min(1).nullish().describe('bytes'),
+    fileSize: z.int().min(0).nullish().describe('bytes; SIGXFSZ follows'),
+    openFiles: z.int().min(0).nullish(),
+    processes: z.int().min(0).nullish().describe('of its user, who must not be root'),
+    nice: z.int().min(-20).max(19).nullish(),
+    oomScoreAdj: z.int().min(-1000).max(1000).nullish(),
+  }),
+)
   .describe('limits of the process and what comes from it; needs the native launcher')
   .meta({ id: 'ProcessLimits' });
+
+type LimitFields = z.output<typeof processLimits>;
 
 const requestFields = z.object({
   command: z.string().nullish().describe('a command line for bash, or sh where there is no bash'),
@@ -56,6 +59,9 @@ const requestFields = z.object({
 
 type RequestFields = z.output<typeof requestFields>;
 
+/** The limits that were asked for, at least one. */
+type CommandLimits = { readonly [Name in keyof LimitFields]?: number };
+
 /** What is to be run, in the words of the domain. */
 export interface CommandRequest {
   readonly program: { readonly commandLine: string } | { readonly argv: readonly [string, ...string[]] };
@@ -70,7 +76,7 @@ export interface CommandRequest {
   readonly stdin: boolean;
   /** Numbers and names, as sent; undefined for those of the user. */
   readonly groups: readonly (number | string)[] | undefined;
-  readonly limits: z.output<typeof processLimits> | undefined;
+  readonly limits: CommandLimits | undefined;
   /** What is left of it at its normal end is killed. */
   readonly killDetached: boolean;
 }
@@ -109,9 +115,15 @@ function toRequest(fields: RequestFields): CommandRequest {
     envs: Object.fromEntries(envs),
     stdin: fields.stdin,
     groups: fields.groups ?? undefined,
-    limits: fields.limits ?? undefined,
+    limits: toLimits(fields.limits ?? {}),
     killDetached: fields.detached === 'kill',
   };
+}
+
+/** A limit that is null is none. */
+function toLimits(fields: LimitFields): CommandLimits | undefined {
+  const given = Object.entries(fields).filter(([, value]) => value !== null && value !== undefined);
+  return given.length === 0 ? undefined : Object.fromEntries(given);
 }
 
 const rfc3339 = z.iso.datetime({ offset: true });

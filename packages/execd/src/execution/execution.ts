@@ -6,8 +6,6 @@ export interface Resources {
   readonly userCpuMs: number;
   readonly systemCpuMs: number;
   readonly peakRssBytes: number;
-  /** Meaningful when a signal ended it. */
-  readonly coreDumped: boolean;
   /** Whether the system killed it for want of memory. A guess where nothing but its signal can be seen. */
   readonly oomKill: 'no' | 'yes' | 'inferred';
   /** How many processes were killed with it at its end. */

@@ -8,7 +8,13 @@ export type KillCause =
 /** How an execution ended. Never thrown: a bad ending is a result like any other. */
 export type Outcome =
   | { readonly kind: 'exited'; readonly code: number; readonly cause?: KillCause }
-  | { readonly kind: 'signaled'; readonly signal: string; readonly cause?: KillCause }
+  | {
+      readonly kind: 'signaled';
+      readonly signal: string;
+      /** Absent when nobody can tell. */
+      readonly coreDumped?: boolean;
+      readonly cause?: KillCause;
+    }
   | {
       readonly kind: 'failed-to-start';
       readonly message: string;
@@ -56,7 +62,7 @@ export function errorTextOf(outcome: Outcome): string | undefined {
     case 'exited':
       return outcome.code === 0 ? undefined : `exit status ${outcome.code}`;
     case 'signaled':
-      return `signal: ${SIGNAL_TEXT[outcome.signal] ?? outcome.signal}`;
+      return `signal: ${SIGNAL_TEXT[outcome.signal] ?? outcome.signal}${outcome.coreDumped ? ' (core dumped)' : ''}`;
     case 'failed-to-start':
     case 'lost':
       return outcome.message;

@@ -44,6 +44,13 @@ export function signalTree(leader: number, cookie: string | undefined, signal: N
   return found || members.length > 0;
 }
 
+/** Signals everything that carries the cookie, without knowing the leader. Returns whether anybody was there. */
+export function signalCarriers(cookie: string, signal: NodeJS.Signals): boolean {
+  const carriers = listProcesses().filter(({ pid }) => carriesCookie(pid, cookie));
+  for (const carrier of carriers) signalIfSame(carrier, signal);
+  return carriers.length > 0;
+}
+
 /** Stops the whole tree before it kills it: a stopped process neither forks nor leaves its group nor loses its parent. */
 function killTree(leader: number, cookie: string | undefined): boolean {
   const members = new Map<number, ProcessEntry>();

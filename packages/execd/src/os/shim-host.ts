@@ -12,6 +12,7 @@ import type { Environment } from './environment.ts';
 import { HeldOutput } from './held-output.ts';
 import { listPrivateDirectories } from './private-directory.ts';
 import type { PrivateDirectory } from './private-directory.ts';
+import { readProcess } from './process-tree.ts';
 
 /** A shim that takes longer than this to say hello is none. */
 const HELLO_TIMEOUT_MS = 2_000;
@@ -21,7 +22,15 @@ const SOCKET = 'shim.sock';
 const RECORD = 'shim.json';
 
 /** How a daemon proves to the shim of another that it may have its children, and which daemons these are. */
-const recordSchema = z.object({ token: z.string().length(TOKEN_BYTES * 2), owner: z.string() });
+const recordSchema = z.object({
+  token: z.string().length(TOKEN_BYTES * 2),
+  owner: z.string(),
+  /** The daemon: clock ticks after boot and its pid name it for good. */
+  pid: z.int(),
+  startTime: z.string(),
+});
+
+type ShimRecord = z.infer<typeof recordSchema>;
 
 export interface ShimHostOptions {
   readonly program: string;
@@ -62,7 +71,13 @@ export class ShimHost {
       const record = await readRecord(join(path, RECORD));
       if (record?.owner !== owner) continue;
       const inherited = await connect(join(path, SOCKET), Buffer.from(record.token, 'hex'));
-      if (inherited) return { ...inherited, directory: await directory.adopt(path) };
+      if (inherited) {
+        const own = await directory.adopt(path);
+        await writeRecord(own, record.token, owner);
+        return { ...inherited, directory: own };
+      }
+      // Daemon and shim are gone: nobody else would remove it before a day is over.
+      if (!isRunning(record)) await rm(path, { recursive: true, force: true });
     }
     return undefined;
   }
@@ -90,8 +105,7 @@ export class ShimHost {
       const socket = join(path, SOCKET);
       if (Buffer.byteLength(socket) > LONGEST_SOCKET_PATH)
         throw new Error(`too long for a socket: ${socket}`);
-      const record = JSON.stringify({ token: token.toString('hex'), owner });
-      await writeFile(join(path, RECORD), record, { mode: 0o600 });
+      await writeRecord(path, token.toString('hex'), owner);
       // Of a shim that was killed.
       await rm(socket, { force: true });
       return socket;
@@ -102,7 +116,17 @@ export class ShimHost {
   }
 }
 
-async function readRecord(path: string): Promise<z.infer<typeof recordSchema> | undefined> {
+async function writeRecord(directory: string, token: string, owner: string): Promise<void> {
+  const { pid } = process;
+  const record: ShimRecord = { token, owner, pid, startTime: readProcess(pid)?.startTime ?? '' };
+  await writeFile(join(directory, RECORD), JSON.stringify(record), { mode: 0o600 });
+}
+
+function isRunning({ pid, startTime }: ShimRecord): boolean {
+  return readProcess(pid)?.startTime === startTime;
+}
+
+async function readRecord(path: string): Promise<ShimRecord | undefined> {
   try {
     return recordSchema.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch {

@@ -18,7 +18,7 @@ import type {
   ProcessLimits,
   ProcessUsage,
 } from './process-launcher.ts';
-import { EXECUTION_COOKIE, hasProcessGroup, signalTree } from './process-tree.ts';
+import { EXECUTION_COOKIE, hasProcessGroup, signalCarriers, signalTree } from './process-tree.ts';
 import { signalNameOf } from './signal-names.ts';
 
 export interface ShimLauncherOptions {
@@ -53,15 +53,26 @@ export class ShimLauncher implements ProcessLauncher {
   }
 
   async launch(spec: LaunchSpec, sink: OutputSink): Promise<LaunchedProcess> {
-    const connection = this.#connection ?? (await this.#reconnect(spec));
-    const killsBefore = this.#options.memoryKills.recentCount();
-    const child = this.#spawn(connection, spec, sink);
     try {
-      const pid = await child.started;
-      return this.#follow(child, pid, killsBefore, spec.environment[EXECUTION_COOKIE]);
+      return await this.#launchOnce(spec, sink);
+    } catch (error) {
+      // A shim that was killed may be found gone only by the next request. Not when the process had been started: then
+      // it is killed, and whoever asked for it has to decide.
+      if (!(error instanceof ShimLostError) || killByCookie(spec)) throw launchErrorOf(error, spec);
+    }
+    try {
+      return await this.#launchOnce(spec, sink);
     } catch (error) {
       throw launchErrorOf(error, spec);
     }
+  }
+
+  async #launchOnce(spec: LaunchSpec, sink: OutputSink): Promise<LaunchedProcess> {
+    const connection = this.#connection ?? (await this.#reconnect(spec));
+    const killsBefore = this.#options.memoryKills.recentCount();
+    const child = connection.spawn(this.#requestFor(spec), sink);
+    const pid = await child.started;
+    return this.#follow(child, pid, killsBefore, spec.environment[EXECUTION_COOKIE]);
   }
 
   /** A process that an earlier daemon started. */
@@ -73,14 +84,6 @@ export class ShimLauncher implements ProcessLauncher {
     this.#disposed = true;
     await this.#connecting?.catch(() => undefined);
     await this.#connection?.[Symbol.asyncDispose]();
-  }
-
-  #spawn(connection: ShimConnection, spec: LaunchSpec, sink: OutputSink): ShimChild {
-    try {
-      return connection.spawn(this.#requestFor(spec), sink);
-    } catch (error) {
-      throw launchErrorOf(error, spec);
-    }
   }
 
   #requestFor(spec: LaunchSpec): SpawnRequest {
@@ -139,7 +142,8 @@ export class ShimLauncher implements ProcessLauncher {
       return processExit(exit, this.#memoryKillsDuring(exit, killsBefore));
     } catch (error) {
       signalTree(pid, cookie, 'SIGKILL');
-      return { lost: error instanceof Error ? error.message : String(error) };
+      const reason = error instanceof Error ? error.message : String(error);
+      return { lost: `the supervisor of the process is gone: ${reason}` };
     }
   }
 
@@ -198,6 +202,12 @@ function processExit(exit: ChildExit, memoryKills: number | undefined): ProcessE
     killedAtEnd: exit.killedAtEnd,
   };
   return exit.how === 'code' ? { code: exit.value, usage } : { signal: signalNameOf(exit.value), usage };
+}
+
+/** Whether a process of that execution was there to be killed. */
+function killByCookie(spec: LaunchSpec): boolean {
+  const cookie = spec.environment[EXECUTION_COOKIE];
+  return cookie !== undefined && signalCarriers(cookie, 'SIGKILL');
 }
 
 function launchErrorOf(error: unknown, spec: LaunchSpec): unknown {

@@ -111,6 +111,15 @@ export class OutputLog implements LogSource, AsyncDisposable {
     this.#relieveMemory();
   }
 
+  /** Counts bytes as lost that come before the first block. False when there is a block already. */
+  skip(bytes: number): boolean {
+    if (this.#memory.length > 0 || this.#spool.segments.length > 0) return false;
+    const { sequence, events, offset } = this.#end;
+    this.#end = { sequence: Math.max(1, sequence), events: events + bytes, offset: offset + bytes };
+    this.#unwrittenSequence = this.#end.sequence;
+    return true;
+  }
+
   /** Ends the log: readers that reach the end are done. */
   close(): void {
     this.#closed = true;

@@ -21,8 +21,10 @@ export function resumeFromDisk(
   const { past, bytes, endsWithCarriageReturn } = recovered;
   if (bytes.stdout < dropped.stdout || bytes.stderr < dropped.stderr) return undefined;
   const repeated = { stdout: bytes.stdout - dropped.stdout, stderr: bytes.stderr - dropped.stderr };
-  return { log: past, output: { bytes, repeated, endsWithCarriageReturn } };
+  return { log: past, output: { bytes, repeated, endsWithCarriageReturn, beginsInLine: NEITHER } };
 }
+
+const NEITHER = { stdout: false, stderr: false };
 
 /**
  * Begins behind bytes that are lost. How many events they made is not known: not more than bytes, so that no event behind
@@ -39,7 +41,8 @@ export function resumeBehind(dropped: Readonly<Record<OutputStream, number>>): R
     output: {
       bytes: dropped,
       repeated: { stdout: 0, stderr: 0 },
-      endsWithCarriageReturn: { stdout: false, stderr: false },
+      endsWithCarriageReturn: NEITHER,
+      beginsInLine: { stdout: dropped.stdout > 0, stderr: dropped.stderr > 0 },
     },
   };
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { endingOf, finished, logsOf, startBackground, statusOf } from '../support/commands.ts';
 import { idOf, startExecd } from '../support/execd.ts';
 import { childProcessTest, shimTest } from '../support/launcher.ts';
@@ -88,7 +88,7 @@ shimTest('the list of commands and the status agree', async () => {
   expect(commands).toMatchObject([{ id: status.id, exit_code: 3, finished_at: status.finished_at }]);
 });
 
-test('contract §3.1: a real-time signal is no success', async () => {
+shimTest('contract §3.1: a real-time signal is no success', async () => {
   await using execd = await startExecd();
   const events = await execd.run({ argv: ['bash', '-c', 'kill -s RTMIN+3 $$'] });
   expect(events.at(-1)).toMatchObject({ type: 'error', error: { evalue: '-1' } });

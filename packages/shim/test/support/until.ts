@@ -3,9 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 const LIMIT_MS = 15_000;
 
 /** Resolves as soon as the condition holds. For what happens in another process, which tells nobody. */
-export async function until(condition: () => boolean): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = Date.now() + LIMIT_MS;
-  while (!condition()) {
+  while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`waited in vain for ${condition.toString()}`);
     await delay(2);
   }
