@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { childrenOf, isAlive, statOf } from '../support/processes.ts';
+import { childrenOf, isAlive, kill, statOf } from '../support/processes.ts';
 import { abstractName } from '../support/listening.ts';
 import { execution, program, script } from '../support/requests.ts';
 import { Serve } from '../support/serve.ts';
@@ -28,8 +28,8 @@ describe('A child subreaper above it', () => {
       if (isConnected) running.child.closeStdin();
       else {
         await serve.abandon();
-        process.kill(running.pid, 'SIGKILL');
-        for (const pid of childrenOf(serve.pid)) if (isAlive(pid)) process.kill(pid, 'SIGTERM');
+        kill(running.pid);
+        for (const pid of childrenOf(serve.pid)) kill(pid);
       }
       await until(() => childrenOf(serve.pid).every((pid) => pid === running.pid));
       expect(childrenOf(serve.pid).filter((pid) => pid !== running.pid)).toEqual([]);
