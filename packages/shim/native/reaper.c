@@ -51,7 +51,10 @@ static void reap_all(struct server *server)
         if (ended < 0 && errno == EINTR) continue;
         if (ended <= 0) return;
         struct child *child = find_leader(&server->children, ended);
-        if (child != NULL) end_leader(child, status, &usage);
+        if (child != NULL)
+            end_leader(child, status, &usage);
+        else
+            server->orphans_reaped++;
     }
 }
 

@@ -40,6 +40,8 @@ struct server {
     /* By index; 0 stands for children without a tag. */
     bool tag_in_use[TAGS + 1];
     bool is_leaving;
+    /* So far. */
+    uint64_t orphans_reaped;
     uint64_t idle_ns;
     /* Since when nobody needs the shim, monotonic; 0 while somebody does. */
     uint64_t idle_since_ns;

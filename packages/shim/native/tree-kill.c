@@ -11,6 +11,7 @@ enum {
     /* A tree may grow while it is looked for: a kill looks again until nobody is new, this often at the most. */
     SEARCH_ROUNDS = 16,
     SWEEP_LOOK_MS = 5,
+    SURE_AFTER_LOOKS = 3,
     NANOSECONDS_PER_MS = 1000 * 1000,
 };
 
@@ -27,6 +28,9 @@ struct sweep {
     uint32_t killed;
     uint64_t deadline_ns;
     uint64_t next_look_ns;
+    /* Looks in a row that found nobody, while no orphan ended. */
+    int empty_looks;
+    uint64_t orphans_reaped;
 };
 
 /* Stops every member that is not stopped yet; returns how many that were. */
@@ -131,12 +135,25 @@ static void tell(const struct sweep *sweep, size_t left)
     end_frame(&daemon->outgoing, begin);
 }
 
+/*
+ * Whether it is certain that nobody is left. A process that starts its successor and ends can slip past one look; it leaves
+ * an orphan behind that is reaped.
+ */
+static bool is_gone(struct sweep *sweep, size_t left)
+{
+    uint64_t reaped = sweep->child->server->orphans_reaped;
+    bool is_quiet = left == 0 && sweep->orphans_reaped == reaped;
+    sweep->empty_looks = is_quiet ? sweep->empty_looks + 1 : 0;
+    sweep->orphans_reaped = reaped;
+    return sweep->empty_looks >= SURE_AFTER_LOOKS;
+}
+
 /* True when the sweep is over. */
 static bool look(struct sweep *sweep, uint64_t now)
 {
     if (now < sweep->next_look_ns) return false;
     size_t left = count_members(sweep->child, sweep->scope);
-    if (left > 0 && now < sweep->deadline_ns) {
+    if (!is_gone(sweep, left) && now < sweep->deadline_ns) {
         /* Counted once: most of these are dying already. */
         kill_members(sweep->child, sweep->scope);
         sweep->next_look_ns = now + SWEEP_LOOK_MS * NANOSECONDS_PER_MS;
